@@ -1,0 +1,1 @@
+"""The business, a context per folder. They do not import each other."""

@@ -1,0 +1,1 @@
+"""What contexts show each other: events (frozen, versioned) and small protocols, one file per context."""

@@ -1,0 +1,36 @@
+"""The one value that a context hands to `app.py`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from litestar.types import ControllerRouterHandler
+from sqlalchemy import MetaData
+
+from comanda.engine.lanes import Consumer, Periodic
+from comanda.engine.service import Service
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """A context, as the rest of the house sees it.
+
+    Attributes:
+        name: the folder's name, and the name of its schema.
+        routes: Litestar handlers, API and pages.
+        consumers: how it reacts to facts.
+        periodic: what it does every so often.
+        services: what must run in a process that serves its routes (an intake, say).
+        tables: its metadata, for migrations and the model's diagram.
+        templates: its folder of Jinja2 templates, or None.
+        pings: what must answer for this context to be ready, by name; a ping raises when it does not.
+    """
+
+    name: str
+    routes: Sequence[ControllerRouterHandler] = ()
+    consumers: Sequence[Consumer] = ()
+    periodic: Sequence[Periodic] = ()
+    services: Sequence[Service] = ()
+    tables: MetaData | None = None
+    templates: Path | None = None
+    pings: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)

@@ -1,0 +1,172 @@
+"""A pool of connections to PostgreSQL, and the transactions made on it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import asyncpg
+import structlog
+
+from comanda.engine.clock import Clock, SystemClock
+from comanda.engine.database.transaction import Record, Transaction
+from comanda.engine.errors import Unavailable
+from comanda.engine.ids import Ids, RandomIds
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+
+MAX_TRIES = 8
+"""How often a transaction is tried when PostgreSQL ends it to break a deadlock or a conflict."""
+
+RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    # "connection is closed", and its like: what asyncpg raises of its own when the other end has gone.
+    asyncpg.InterfaceError,
+)
+"""What a dead, starting or overfull server looks like from here."""
+
+
+class Database:
+    """A pool of connections to one PostgreSQL.
+
+    Promises: a transaction commits whole or not at all; a dead server is `Unavailable`, never a raw driver error;
+    after the server is back, the next transaction works without a restart of this process.
+
+    Args:
+        url: `postgresql://…`.
+        min_size: connections kept open.
+        max_size: connections at most; who finds none waits, up to `wait_s` seconds, and then gets `Unavailable`.
+        wait_s: how long to wait for a connection.
+        name: shown in `pg_stat_activity`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        min_size: int = 1,
+        max_size: int = 8,
+        wait_s: float = 5.0,
+        name: str = "comanda",
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self.url = url
+        self._min_size = min_size
+        self._max_size = max_size
+        self._wait_s = wait_s
+        self._name = name
+        self._clock = clock or SystemClock()
+        self._ids = ids or RandomIds()
+        self._pool: asyncpg.Pool | None = None
+
+    async def start(self) -> None:
+        """Open the pool. Raises `Unavailable` when the server does not answer."""
+        if self._pool is not None:
+            return
+        try:
+            self._pool = await asyncpg.create_pool(
+                self.url,
+                min_size=self._min_size,
+                max_size=self._max_size,
+                timeout=self._wait_s,
+                command_timeout=30,
+                server_settings={"application_name": self._name, "timezone": "UTC", "jit": "off"},
+            )
+        except UNREACHABLE as error:
+            raise Unavailable(f"The database does not answer: {error}") from error
+
+    async def stop(self) -> None:
+        """Close the pool; what is under way has two seconds to end."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            await asyncio.wait_for(pool.close(), 2.0)
+        except TimeoutError:
+            pool.terminate()
+
+    async def connect(self) -> asyncpg.Connection:
+        """Open one connection outside the pool, for LISTEN and signs of life. The caller closes it."""
+        try:
+            return await asyncpg.connect(
+                self.url,
+                timeout=self._wait_s,
+                server_settings={"application_name": self._name + " direct", "timezone": "UTC"},
+            )
+        except UNREACHABLE as error:
+            raise Unavailable(f"The database does not answer: {error}") from error
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection with no transaction open: each statement stands alone."""
+        if self._pool is None:
+            raise Unavailable("The database is not open.")
+        try:
+            connection = await self._pool.acquire(timeout=self._wait_s)
+        except UNREACHABLE as error:
+            raise Unavailable(f"The database does not answer: {error}") from error
+        try:
+            yield connection
+        except UNREACHABLE as error:
+            raise Unavailable(f"The database went away: {error}") from error
+        finally:
+            with contextlib.suppress(*UNREACHABLE):
+                await self._pool_release(connection)
+
+    async def _pool_release(self, connection: asyncpg.Connection) -> None:
+        if self._pool is not None:
+            await self._pool.release(connection)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a READ COMMITTED transaction; commit at the end of the block, roll back when it raises."""
+        async with self.connection() as connection:
+            transaction = Transaction(connection)
+            async with connection.transaction():
+                yield transaction
+        transaction.committed()
+
+    async def run(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Run `work` in a transaction, again from the start when PostgreSQL broke a deadlock or a conflict."""
+        for attempt in range(MAX_TRIES):
+            try:
+                async with self.transaction() as tx:
+                    return await work(tx)
+            except RETRIED as error:
+                log.info("transaction retried", attempt=attempt + 1, error=str(error))
+                if attempt + 1 == MAX_TRIES:
+                    raise
+                await self._clock.sleep(self._ids.fraction() * 0.01 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Record]:
+        """Run one query on its own and return all its rows."""
+        async with self.connection() as connection:
+            rows: Sequence[Record] = await connection.fetch(sql, *arguments)
+            return rows
+
+    async def fetch_row(self, sql: str, *arguments: Any) -> Record | None:
+        """Run one query on its own and return its first row, or None."""
+        async with self.connection() as connection:
+            row: Record | None = await connection.fetchrow(sql, *arguments)
+            return row
+
+    async def fetch_value(self, sql: str, *arguments: Any) -> Any:
+        """Run one query on its own and return its first value, or None."""
+        async with self.connection() as connection:
+            return await connection.fetchval(sql, *arguments)
+
+    async def ping(self) -> None:
+        """Raise `Unavailable` when the server does not answer a trivial query."""
+        await self.fetch_value("SELECT 1")

@@ -1,0 +1,59 @@
+"""Who may open what: the signed-in member of staff, and the guard that asks for a role.
+
+The staff context implements `StaffSessions`; every other context only names the roles it wants.
+"""
+
+from typing import Literal, Protocol
+from uuid import UUID
+
+import msgspec
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.types import Guard
+
+from comanda.engine.errors import Refused
+
+Role = Literal["owner", "kitchen", "marketer", "operator"]
+
+MEMBER = "comanda_staff_member"
+"""Where the middleware leaves the signed-in member in the request's state."""
+
+
+class StaffMember(msgspec.Struct, frozen=True, kw_only=True):
+    """Someone who works at one restaurant, signed in. An owner may do whatever any role may."""
+
+    id: UUID
+    restaurant_id: UUID
+    name: str
+    email: str
+    roles: frozenset[Role]
+
+    def may(self, *roles: Role) -> bool:
+        """Whether the member has one of the roles, or is an owner."""
+        return "owner" in self.roles or not self.roles.isdisjoint(roles)
+
+
+class StaffSessions(Protocol):
+    """Finds out who is signed in."""
+
+    async def member(self, token: str) -> StaffMember | None:
+        """Return whose session or API token this is; None when it is unknown or over."""
+        ...
+
+
+def staff_member(connection: ASGIConnection) -> StaffMember:  # type: ignore[type-arg]
+    """Return the signed-in member; raises `Refused` (unauthorised) when nobody is."""
+    member = connection.state.get(MEMBER)
+    if not isinstance(member, StaffMember):
+        raise Refused("Sign in first.", kind="unauthorised", code="sign-in-needed")
+    return member
+
+
+def require(*roles: Role) -> Guard:
+    """Return a Litestar guard that lets through members with one of `roles`."""
+
+    def guard(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+        if not staff_member(connection).may(*roles):
+            raise Refused("Your account does not have the role for this.", kind="forbidden", code="role-needed")
+
+    return guard
