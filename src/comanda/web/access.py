@@ -15,6 +15,9 @@ from comanda.engine.errors import Refused
 
 Role = Literal["owner", "kitchen", "marketer", "operator"]
 
+SIGN_IN_PATH = "/staff/sign-in"
+"""Where someone who is not signed in is sent."""
+
 MEMBER = "comanda_staff_member"
 """Where the middleware leaves the signed-in member in the request's state."""
 
