@@ -1,0 +1,1 @@
+"""Ordering: carts, prices, order intake, the order's life."""
