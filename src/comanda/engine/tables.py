@@ -114,6 +114,16 @@ class Parked(Base):
     next_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
+class PeriodicWork(Base):
+    """When a periodic work is next due, and until when somebody is at it."""
+
+    __tablename__ = "periodic"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    next_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+    busy_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
 class IdempotencyKey(Base):
     """A key whose request was decided, and the answer that was given, byte for byte."""
 

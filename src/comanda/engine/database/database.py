@@ -22,18 +22,17 @@ MAX_TRIES = 8
 
 RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
-UNREACHABLE = (
-    OSError,
-    TimeoutError,
+GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
-    # "connection is closed", and its like: what asyncpg raises of its own when the other end has gone.
-    asyncpg.InterfaceError,
 )
-"""What a dead, starting or overfull server looks like from here."""
+"""What a dead, starting or overfull server answers."""
+
+UNREACHABLE = (*GONE, OSError, TimeoutError, asyncpg.InterfaceError)
+"""What opening a connection to such a server raises: its answers, and the driver's own errors."""
 
 
 class Database:
@@ -118,8 +117,13 @@ class Database:
             raise Unavailable(f"The database does not answer: {error}") from error
         try:
             yield connection
-        except UNREACHABLE as error:
+        except GONE as error:
             raise Unavailable(f"The database went away: {error}") from error
+        except UNREACHABLE as error:
+            # A handler's own OSError or TimeoutError is not the database's.
+            if connection.is_closed():
+                raise Unavailable(f"The database went away: {error}") from error
+            raise
         finally:
             with contextlib.suppress(*UNREACHABLE):
                 await self._pool_release(connection)
