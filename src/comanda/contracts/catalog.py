@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from comanda.engine.database import Transaction
+from comanda.engine.errors import FieldError
 from comanda.engine.events import Event
 
 FulfilmentType = Literal["pickup", "delivery", "dine_in"]
@@ -86,7 +87,11 @@ class Category(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Menu(msgspec.Struct, frozen=True, kw_only=True):
-    """A menu document; immutable once it is published under its version. Item and option ids are unique in it."""
+    """A menu document; immutable once it is published under its version.
+
+    An item's id is unique in it. An option's is unique in its item; options of several items that share an id are
+    the same thing (guacamole is guacamole), and are sold out together. No option has the id of an item.
+    """
 
     version: int
     currency: str
@@ -173,6 +178,43 @@ class RestaurantReader(Protocol):
         ...
 
 
+class Timetable(Protocol):
+    """The catalog's rules of time. Pure: the present instant is handed in; instants are aware."""
+
+    def is_open(self, restaurant: Restaurant, at: datetime) -> bool:
+        """Whether it is open at that instant."""
+        ...
+
+    def next_opening(self, restaurant: Restaurant, after: datetime) -> datetime | None:
+        """Return the first instant from `after` on at which it is open, in UTC, or None."""
+        ...
+
+    def covers(self, restaurant: Restaurant, windows: tuple[Window, ...], at: datetime) -> bool:
+        """Whether any of an item's windows contains that instant."""
+        ...
+
+    def due(
+        self, restaurant: Restaurant, fulfilment: FulfilmentType, wanted: datetime | None, now: datetime
+    ) -> datetime | FieldError:
+        """Return when an order made now will be due, in UTC, or why it cannot be.
+
+        `wanted` is the later time that the guest chose; None is as soon as possible.
+        """
+        ...
+
+    def choices(self, restaurant: Restaurant, fulfilment: FulfilmentType, now: datetime) -> list[datetime]:
+        """Return the starts of the slots that a guest can choose now, in UTC; full ones are among them."""
+        ...
+
+    def slot_of(self, restaurant: Restaurant, due_at: datetime) -> datetime:
+        """Return the start, in UTC, of the kitchen slot in which the due time lies."""
+        ...
+
+    def day_of(self, restaurant: Restaurant, at: datetime) -> date:
+        """Return the date of the restaurant's calendar, by which daily stock is counted."""
+        ...
+
+
 class StockNeed(msgspec.Struct, frozen=True, kw_only=True):
     """What one order needs of one item's daily stock."""
 
@@ -197,7 +239,8 @@ class KitchenCapacity(Protocol):
     """Reserves daily stock and kitchen slots inside the caller's transaction, for many orders at once.
 
     Rows are locked in one order (stock by restaurant, item, day; then slots by restaurant, start), so that two
-    callers never deadlock. Needs are granted in the order in which they are given; an order is granted whole or not at all.
+    callers never deadlock. Needs are granted in the order in which they are given; an order is granted whole or not
+    at all.
     """
 
     async def reserve_stock(self, tx: Transaction, needs: Sequence[StockNeed]) -> dict[UUID, str]:

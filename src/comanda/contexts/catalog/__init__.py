@@ -1,0 +1,1 @@
+"""Catalog: menus (documents, versions, publishing), opening hours, stock, kitchen slots."""
