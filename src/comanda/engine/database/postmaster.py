@@ -74,9 +74,18 @@ def read(pgdata: Path) -> Postmaster | None:
     return Postmaster(pid=int(lines[0]), port=int(lines[3] or 0), socket_dir=lines[4], status=lines[7])
 
 
-def forget(pgdata: Path) -> None:
-    """Remove a stale `postmaster.pid`."""
-    (pgdata / PID_FILE).unlink(missing_ok=True)
+def take_over_file(pgdata: Path) -> None:
+    """Write our own process id into a stale `postmaster.pid` whose id now belongs to some other process.
+
+    PostgreSQL refuses to start while that process lives, but knows that its own parent is no rival. The rest of the
+    file stays: by it PostgreSQL finds out whether processes of the killed server still use its shared memory.
+    """
+    stale = read(pgdata)
+    if stale is None or not stale.alive:
+        return
+    path = pgdata / PID_FILE
+    _, _, rest = path.read_text().partition("\n")
+    path.write_text(f"{os.getpid()}\n{rest}")
 
 
 def _is_postgres_on(command: list[str], pgdata: Path) -> bool:

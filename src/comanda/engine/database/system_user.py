@@ -44,8 +44,8 @@ def _made() -> pwd.struct_passwd:
     useradd = shutil.which("useradd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if useradd is None:
         raise SettingError(
-            f"PostgreSQL does not run as root and there is no useradd here: add a user called {NAME}, or run as another "
-            "user."
+            f"PostgreSQL does not run as root, and there is no useradd here: add a user called {NAME}, or run as "
+            "another user."
         )
     made = subprocess.run(  # noqa: S603 - fixed arguments
         [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", NAME],
@@ -57,8 +57,8 @@ def _made() -> pwd.struct_passwd:
         return pwd.getpwnam(NAME)
     except KeyError as error:
         raise SettingError(
-            f"PostgreSQL does not run as root and the user {NAME} could not be added ({made.stderr.strip()}): add it, or "
-            "run as another user."
+            f"PostgreSQL does not run as root, and the user {NAME} could not be added ({made.stderr.strip()}): add "
+            "it, or run as another user."
         ) from error
 
 
