@@ -1,0 +1,101 @@
+"""What every test may ask for: a clock and ids that it controls, and a migrated database of its own."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from comanda.engine.database import Database
+from comanda.engine.database.embedded import EmbeddedPostgres
+from comanda.migrations import migrate
+from tests.fakes.clock import FakeClock
+from tests.fakes.ids import SeededIds
+
+TEMPLATE = "comanda_template"
+
+UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "1GB", "shared_buffers": "128MB"}
+"""A test's server need not survive the machine's loss of power; tests that are about survival start their own."""
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands still at a Monday noon."""
+    return FakeClock()
+
+
+@pytest.fixture
+def ids() -> SeededIds:
+    """Ids, tokens and chance, the same in every run."""
+    return SeededIds()
+
+
+@pytest.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
+    """The session's PostgreSQL server."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=UNSAFE_AND_FAST)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def template(postgres: EmbeddedPostgres) -> str:
+    """The name of a migrated database that tests clone."""
+    await _run(postgres, f"CREATE DATABASE {TEMPLATE}")
+    await migrate(_url(postgres, TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+async def empty_database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """The URL of an empty database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    await _run(postgres, f"CREATE DATABASE {name}")
+    yield _url(postgres, name)
+    await _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database_url(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+    """The URL of a migrated database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    await _run(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    yield _url(postgres, name)
+    await _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A started `Database` on a migrated database of the test's own."""
+    database = Database(database_url, max_size=16, name="test")
+    await database.start()
+    yield database
+    await database.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real input; a test that needs it skips where it is absent, but never in CI."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"{folder} is missing, and in CI its tests must run.")
+        pytest.skip(f"{folder} is absent")
+    return folder
+
+
+def _url(postgres: EmbeddedPostgres, name: str) -> str:
+    return postgres.url.replace("/comanda?", f"/{name}?")
+
+
+async def _run(postgres: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(postgres.url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
