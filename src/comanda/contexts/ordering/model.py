@@ -1,0 +1,185 @@
+"""The tables of ordering, in the schema `ordering`."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Sequence,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from comanda.contexts.ordering.states import STATUSES
+
+FIRST_NUMBER = 1001
+"""The first order's number: four digits look like an order, one digit like a mistake."""
+
+PARTITIONS = 8
+"""Hash partitions of orders and their lines; see docs/decisions/0006."""
+
+MOMENT = DateTime(timezone=True)
+
+
+class Base(DeclarativeBase):
+    """Ordering's metadata."""
+
+    metadata = MetaData(schema="ordering")
+
+
+NUMBERS = Sequence("order_numbers", start=FIRST_NUMBER, data_type=BigInteger, metadata=Base.metadata, schema="ordering")
+"""Order numbers rise and may skip; none is given twice."""
+
+
+class Order(Base):
+    """What one guest ordered once.
+
+    `(restaurant_id, form_hash, copy)` is unique: the same form is the same order, unless the guest has said "yes,
+    again", and then `copy` counts. Tables are partitioned by restaurant, so that this holds for all time and not only
+    within a partition of dates.
+    """
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("restaurant_id", "form_hash", "copy", name="orders_one_per_form"),
+        UniqueConstraint("restaurant_id", "number", name="orders_number"),
+        CheckConstraint(f"status IN ({', '.join(repr(s) for s in STATUSES)})", name="orders_status_known"),
+        CheckConstraint("copy >= 1", name="orders_copy_positive"),
+        CheckConstraint("length(form_hash) = 16", name="orders_form_hash_whole"),
+        CheckConstraint(
+            "items >= 0 AND discount >= 0 AND discount <= items AND tax >= 0 AND tax_added >= 0 AND fee >= 0 "
+            "AND tip >= 0",
+            name="orders_amounts_not_negative",
+        ),
+        CheckConstraint("total = items - discount + tax_added + fee + tip", name="orders_amounts_add_up"),
+        CheckConstraint("refunded >= 0 AND refunded <= total", name="orders_refunded_within_total"),
+        Index("orders_by_time", "restaurant_id", "placed_at"),
+        Index("orders_by_customer", "restaurant_id", "customer_id", "placed_at"),
+        Index("orders_unpaid", "placed_at", postgresql_where=text("status = 'placed'")),
+        {"postgresql_partition_by": "HASH (restaurant_id)"},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    restaurant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    form_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    copy: Mapped[int] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    customer_id: Mapped[UUID] = mapped_column()
+    guest: Mapped[object] = mapped_column(JSONB)
+    fulfilment: Mapped[object] = mapped_column(JSONB)
+    fulfilment_type: Mapped[str] = mapped_column(Text)
+    due_at: Mapped[datetime] = mapped_column(MOMENT)
+    currency: Mapped[str] = mapped_column(Text)
+    items: Mapped[int] = mapped_column(BigInteger)
+    discount: Mapped[int] = mapped_column(BigInteger)
+    tax: Mapped[int] = mapped_column(BigInteger)
+    tax_added: Mapped[int] = mapped_column(BigInteger)
+    fee: Mapped[int] = mapped_column(BigInteger)
+    tip: Mapped[int] = mapped_column(BigInteger)
+    total: Mapped[int] = mapped_column(BigInteger)
+    refunded: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    coupon: Mapped[str | None] = mapped_column(Text)
+    menu_version: Mapped[int] = mapped_column(Integer)
+    note: Mapped[str] = mapped_column(Text)
+    payment_method: Mapped[str] = mapped_column(Text)
+    idempotency_scope: Mapped[UUID] = mapped_column()
+    idempotency_key: Mapped[str] = mapped_column(Text)
+    placed_at: Mapped[datetime] = mapped_column(MOMENT)
+    paid_at: Mapped[datetime | None] = mapped_column(MOMENT)
+    attributes: Mapped[object] = mapped_column(JSONB, server_default=text("'{}'"))
+
+
+class Line(Base):
+    """A line with the name and the prices that the guest saw."""
+
+    __tablename__ = "order_lines"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["order_id", "restaurant_id"],
+            ["ordering.orders.id", "ordering.orders.restaurant_id"],
+            name="order_lines_of_order",
+            ondelete="CASCADE",
+        ),
+        CheckConstraint("quantity >= 1", name="order_lines_quantity_positive"),
+        CheckConstraint("unit_price >= 0 AND total = unit_price * quantity", name="order_lines_total_adds_up"),
+        {"postgresql_partition_by": "HASH (restaurant_id)"},
+    )
+
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    restaurant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    place: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    item_id: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text)
+    quantity: Mapped[int] = mapped_column(Integer)
+    unit_price: Mapped[int] = mapped_column(BigInteger)
+    total: Mapped[int] = mapped_column(BigInteger)
+    options: Mapped[object] = mapped_column(JSONB)
+    note: Mapped[str] = mapped_column(Text)
+
+
+class Attempt(Base):
+    """A request that asked for an order, and what came of it. Only ever added to: the first half of *proof of once*."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        CheckConstraint(
+            "outcome IN ('placed', 'replayed', 'asked', 'key_reused', 'refused')", name="attempts_outcome_known"
+        ),
+        Index("attempts_by_order", "order_id", postgresql_where=text("order_id IS NOT NULL")),
+        Index("attempts_by_time", "at", postgresql_using="brin"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(MOMENT)
+    restaurant_id: Mapped[UUID] = mapped_column()
+    order_id: Mapped[UUID | None] = mapped_column()
+    outcome: Mapped[str] = mapped_column(Text)
+    code: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    key: Mapped[str] = mapped_column(Text)
+    caller: Mapped[str] = mapped_column(Text)
+
+
+class TimelineEntry(Base):
+    """Something that happened to an order, told once however often the news arrives."""
+
+    __tablename__ = "timeline"
+
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    what: Mapped[str] = mapped_column(Text, primary_key=True)
+    reference: Mapped[str] = mapped_column(Text, primary_key=True)
+    at: Mapped[datetime] = mapped_column(MOMENT)
+    detail: Mapped[object] = mapped_column(JSONB, server_default=text("'{}'"))
+
+
+class Refund(Base):
+    """A refund that staff asked for; what came of it is payments' to say."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="refunds_amount_positive"),
+        CheckConstraint("state IN ('requested', 'done')", name="refunds_state_known"),
+        Index("refunds_by_order", "order_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column()
+    restaurant_id: Mapped[UUID] = mapped_column()
+    amount: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text, server_default=text("'requested'"))
+    requested_by: Mapped[UUID] = mapped_column()
+    requested_at: Mapped[datetime] = mapped_column(MOMENT)
