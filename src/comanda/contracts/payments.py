@@ -43,4 +43,20 @@ class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True):
     currency: str
 
 
-EVENTS: tuple[type[Event], ...] = (PaymentCaptured, PaymentFailed, PaymentRefunded)
+class RefundFailed(PaymentEvent, frozen=True, kw_only=True):
+    """No money went back under this refund, and none will; somebody has to look. `reason` is a slug or a sentence."""
+
+    name: ClassVar[str] = "payments.RefundFailed"
+    refund_id: UUID
+    amount: int
+    reason: str
+
+
+class RefundDue(PaymentEvent, frozen=True, kw_only=True):
+    """Payments' own: a refund stands as a row, its amount is set aside, and it can be sent to the provider."""
+
+    name: ClassVar[str] = "payments.RefundDue"
+    refund_id: UUID
+
+
+EVENTS: tuple[type[Event], ...] = (PaymentCaptured, PaymentFailed, PaymentRefunded, RefundFailed, RefundDue)

@@ -1,0 +1,1 @@
+"""Charges, refunds, providers, reconciliation."""
