@@ -9,6 +9,7 @@ from sqlalchemy import MetaData
 
 from comanda.engine.lanes import Consumer, Periodic
 from comanda.engine.service import Service
+from comanda.web.access import StaffLink
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class Module:
         services: what must run in a process that serves its routes (an intake, say).
         tables: its metadata, for migrations and the model's diagram.
         templates: its folder of Jinja2 templates, or None.
+        staff_links: its pages for the staff, for their menu.
         pings: what must answer for this context to be ready, by name; a ping raises when it does not.
     """
 
@@ -33,4 +35,5 @@ class Module:
     services: Sequence[Service] = ()
     tables: MetaData | None = None
     templates: Path | None = None
+    staff_links: Sequence[StaffLink] = ()
     pings: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)

@@ -3,7 +3,8 @@
 The staff context implements `StaffSessions`; every other context only names the roles it wants.
 """
 
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import msgspec
@@ -36,6 +37,15 @@ class StaffMember(msgspec.Struct, frozen=True, kw_only=True):
         return "owner" in self.roles or not self.roles.isdisjoint(roles)
 
 
+class StaffLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the staff's: where it is, what it is called, what one does there, and who may open it."""
+
+    path: str
+    title: str
+    purpose: str
+    roles: tuple[Role, ...]
+
+
 class StaffSessions(Protocol):
     """Finds out who is signed in."""
 
@@ -44,10 +54,16 @@ class StaffSessions(Protocol):
         ...
 
 
+def member_in(scope: Mapping[str, Any]) -> StaffMember | None:
+    """Return the signed-in member, or None."""
+    member = scope["state"].get(MEMBER)
+    return member if isinstance(member, StaffMember) else None
+
+
 def staff_member(connection: ASGIConnection) -> StaffMember:  # type: ignore[type-arg]
     """Return the signed-in member; raises `Refused` (unauthorised) when nobody is."""
-    member = connection.state.get(MEMBER)
-    if not isinstance(member, StaffMember):
+    member = member_in(connection.scope)
+    if member is None:
         raise Refused("Sign in first.", kind="unauthorised", code="sign-in-needed")
     return member
 
