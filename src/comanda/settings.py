@@ -1,0 +1,86 @@
+"""The settings: what an operator may choose, with defaults that need nothing beside this program.
+
+Each field is the environment variable `COMANDA_` and its name in capitals; `environment.py` reads them. The text of a
+field says what to write there: it ends the sentence in which a wrong value is told, and fills the README's table.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 1 to 65535, such as 8000")]
+Processes = Annotated[int, Meta(ge=1, le=64, description="a number from 1 to 64")]
+Duration = Annotated[timedelta, Meta(description="a duration such as 90s, 30m, 2h or 7d")]
+
+
+def _url(default: str, *others: str) -> Meta:
+    starts = "|".join(other.replace("+", r"\+").partition("…")[0] for other in (default, *others))
+    return Meta(pattern=f"^({starts})", description=" or ".join((default, *others)))
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What was chosen for this process.
+
+    Attributes:
+        data: the data directory: the embedded database, files, secrets.
+        database_url: where the database is; `embedded:` is a PostgreSQL of our own in the data directory.
+        database_port: where the embedded PostgreSQL listens on 127.0.0.1 too, for other programs; 0 is nowhere.
+        database_connections: the most that one process opens.
+        events_url: what carries events to the lanes; `postgres:` is the log itself.
+        cache_url: where what was read is kept.
+        files_url: where files are stored; `file:` is a folder in the data directory.
+        mail_url: how mail is sent; `mailbox:` is the built-in mailbox, which `comanda up` starts.
+        mail_from: the sender of the mails.
+        payments_url: who charges; `sandbox:` is the built-in provider, which `comanda up` starts.
+        host: where the web processes listen.
+        port: where the web processes listen; 0 is any free one.
+        public_url: where guests reach us, for links in mails; empty is `http://host:port`.
+        sandbox_port: where `comanda up` puts the sandbox provider; 0 is any free one.
+        mailbox_port: where it puts the mailbox's page; 0 is any free one.
+        smtp_port: where it puts the mailbox's SMTP server; 0 is any free one.
+        web_processes: how many `comanda up` starts.
+        worker_processes: how many `comanda up` starts.
+        idempotency_keep: how long the answer to a request is kept under its key.
+        form_window: how long the same form counts as the same order.
+        secret: the installation's secret; empty is one of its own in the data directory. Processes on several
+            machines need the same.
+        log: how logs are written; `text` is for people, `json` for machines.
+    """
+
+    data: Annotated[Path, Meta(description="a folder, such as .data")] = Path(".data")
+    database_url: Annotated[str, _url("embedded:", "postgresql://…", "postgres://…")] = "embedded:"
+    database_port: Port = 0
+    database_connections: Annotated[int, Meta(ge=2, le=1000, description="a number from 2 to 1000")] = 16
+    events_url: Annotated[str, _url("postgres:")] = "postgres:"
+    cache_url: Annotated[str, _url("memory:")] = "memory:"
+    files_url: Annotated[str, _url("file:")] = "file:"
+    mail_url: Annotated[str, _url("mailbox:", "smtp://…", "smtps://…")] = "mailbox:"
+    mail_from: Annotated[str, Meta(min_length=3, pattern="@", description="an address, such as orders@example.com")] = (
+        "Comanda <orders@localhost>"
+    )
+    payments_url: Annotated[str, _url("sandbox:", "stripe:…")] = "sandbox:"
+    host: Annotated[str, Meta(min_length=1, description="an address to listen on, such as 127.0.0.1 or 0.0.0.0")] = (
+        "127.0.0.1"
+    )
+    port: Port = 8000
+    public_url: Annotated[str, Meta(pattern="^(https?://.+)?$", description="an address that starts with https://")] = (
+        ""
+    )
+    sandbox_port: Port = 8001
+    mailbox_port: Port = 8002
+    smtp_port: Port = 8025
+    web_processes: Processes = 2
+    worker_processes: Processes = 1
+    idempotency_keep: Duration = timedelta(hours=24)
+    form_window: Duration = timedelta(hours=2)
+    secret: Annotated[str, Meta(pattern="^(.{32,})?$", description="at least 32 characters that nobody can guess")] = ""
+    log: Annotated[str, Meta(pattern="^(text|json)$", description="text or json")] = "text"
+
+    @property
+    def address(self) -> str:
+        """Where guests reach us: `public_url`, or else the web processes' own address."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
