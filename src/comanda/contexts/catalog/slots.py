@@ -75,7 +75,7 @@ def due(
         problem = f"You can order at most {trading.days_ahead} days ahead."
     elif not is_open(trading, zone, wanted):
         problem = "We are closed at that time. Choose another."
-    return wanted.astimezone(UTC) if problem is None else FieldError("fulfilment.due_at", problem)
+    return wanted.astimezone(UTC) if problem is None else FieldError("fulfilment.at", problem)
 
 
 def _as_soon_as_possible(
@@ -85,6 +85,6 @@ def _as_soon_as_possible(
         return now + lead(trading, fulfilment)
     opening = next_opening(trading, zone, now)
     if opening is None:
-        return FieldError("fulfilment.due_at", "We are closed at present.")
+        return FieldError("fulfilment.at", "We are closed at present.")
     when = opening.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-    return FieldError("fulfilment.due_at", f"We are closed now. We open again on {when}; choose a later time.")
+    return FieldError("fulfilment.at", f"We are closed now. We open again on {when}; choose a later time.")
