@@ -1,0 +1,1 @@
+"""Customers: who has ordered, how often, and where it was delivered."""

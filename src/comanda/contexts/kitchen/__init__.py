@@ -1,0 +1,1 @@
+"""Kitchen: the board on which staff accept and finish orders."""
