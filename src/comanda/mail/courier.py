@@ -1,0 +1,102 @@
+"""Sending a mail once, over a protocol that has no keys.
+
+Before each send the `Courier` asks what is known of the mail: first its journal (what this machine sent), then the
+mailer (what the other side has). Known as accepted: it is not sent again. Known as not accepted: it is sent. Where
+nobody knows (the connection broke after the content; a worker died together with its disk), the mail is *uncertain*,
+and `Policy` decides:
+
+`at_least_once`
+    it is sent again, under the same Message-ID, so that a second one can be recognised; for mails whose absence is
+    worse than a double, as receipts are.
+`at_most_once`
+    it is left alone and shown as uncertain; for mails whose double is worse, as campaigns are.
+
+What a journal promises, it promises to the workers that share it. Two workers on two machines are kept apart by the
+lane's lease alone: the one whose lease has ended does not begin.
+"""
+
+from typing import Literal
+
+import structlog
+
+from comanda.mail.errors import BadMessage, PermanentFailure, TemporaryFailure, Uncertain
+from comanda.mail.journal import Journal
+from comanda.mail.mailer import Accepted, Mailer
+from comanda.mail.message import MailMessage
+
+log = structlog.get_logger(__name__)
+
+Policy = Literal["at_least_once", "at_most_once"]
+
+
+class Courier:
+    """Sends mails once each.
+
+    Attributes:
+        journal_id: names the journal; whoever claims a mail writes this down beside it.
+        uncertain: how many mails were uncertain when they came here to be sent again, since the start.
+    """
+
+    def __init__(self, mailer: Mailer, journal: Journal, *, policy: Policy = "at_least_once") -> None:
+        self.policy = policy
+        self.uncertain = 0
+        self._mailer = mailer
+        self._journal = journal
+
+    @property
+    def journal_id(self) -> str:
+        """The id of the journal this courier writes."""
+        return self._journal.id
+
+    async def start(self) -> None:
+        """Open the journal, then the mailer."""
+        await self._journal.start()
+        await self._mailer.start()
+
+    async def stop(self) -> None:
+        """Close the mailer, then the journal."""
+        await self._mailer.stop()
+        await self._journal.stop()
+
+    async def send(self, message: MailMessage, *, claimed_in: frozenset[str] = frozenset()) -> Accepted:
+        """Send the message unless it is known to have been accepted.
+
+        Args:
+            message: its Message-ID names the intent: the same at every try.
+            claimed_in: ids of the journals of all who were about to send this mail before; empty at the first try.
+
+        Raises:
+            TemporaryFailure, PermanentFailure, BadMessage: as `Mailer.send`; certainly not accepted.
+            Uncertain: nobody knows. Under `at_least_once` the next `send` sends again; under `at_most_once` every
+                `send` raises this until the other side can be asked.
+        """
+        entry = await self._journal.entry(message.message_id)
+        if entry is not None and entry.phase == "accepted":
+            return Accepted(answer=entry.answer, sent_now=False)
+        elsewhere = claimed_in - {self._journal.id}
+        if (entry is not None and entry.phase == "begun") or elsewhere:
+            fate = await self._mailer.look_up(message.message_id)
+            if fate == "accepted":
+                await self._journal.begin(message.message_id)
+                await self._journal.end(message.message_id, "accepted", "found at the other side")
+                return Accepted(answer="found at the other side", sent_now=False)
+            if fate == "unknown":
+                self._uncertain(message.message_id)
+        if not await self._journal.begin(message.message_id, again=entry is not None and entry.phase == "begun"):
+            raise TemporaryFailure("Another worker is sending this mail.")
+        return await self._hand_over(message)
+
+    def _uncertain(self, message_id: str) -> None:
+        self.uncertain += 1
+        log.warning("mail uncertain", message_id=message_id, policy=self.policy)
+        if self.policy == "at_most_once":
+            raise Uncertain("It may or may not have been accepted, and is not sent again.")
+
+    async def _hand_over(self, message: MailMessage) -> Accepted:
+        try:
+            accepted = await self._mailer.send(message)
+        except (TemporaryFailure, PermanentFailure, BadMessage) as error:
+            await self._journal.end(message.message_id, "refused", str(error))
+            raise
+        await self._journal.end(message.message_id, "accepted", accepted.answer)
+        return accepted
