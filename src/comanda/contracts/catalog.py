@@ -167,14 +167,18 @@ class Restaurant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RestaurantReader(Protocol):
-    """Finds restaurants; keeps decoded copies in memory."""
+    """Finds restaurants that have a published menu; keeps decoded copies in memory, which may be a second old."""
 
     async def by_slug(self, slug: str, *, revision: int | None = None) -> Restaurant | None:
         """Return the restaurant, no older than `revision` where one is given."""
         ...
 
-    async def by_id(self, restaurant_id: UUID) -> Restaurant | None:
-        """Return the restaurant."""
+    async def by_id(self, restaurant_id: UUID, *, revision: int | None = None) -> Restaurant | None:
+        """Return the restaurant, no older than `revision` where one is given."""
+        ...
+
+    async def revisions(self, tx: Transaction, restaurant_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """Return the revisions as this transaction sees them: a copy with an older one is stale."""
         ...
 
 
@@ -253,6 +257,10 @@ class KitchenCapacity(Protocol):
 
     async def release(self, tx: Transaction, order_id: UUID) -> None:
         """Give back all that the order holds. Doing it twice gives back once."""
+        ...
+
+    async def release_all(self, tx: Transaction, order_ids: Sequence[UUID]) -> None:
+        """Give back all that these orders hold, set-wise."""
         ...
 
 

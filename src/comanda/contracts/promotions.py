@@ -61,3 +61,7 @@ class CouponDesk(Protocol):
     async def release(self, tx: Transaction, order_id: UUID) -> None:
         """Give back what the order redeemed. Doing it twice gives back once."""
         ...
+
+    async def release_all(self, tx: Transaction, order_ids: Sequence[UUID]) -> None:
+        """Give back what these orders redeemed, set-wise."""
+        ...
