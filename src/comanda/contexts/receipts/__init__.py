@@ -1,0 +1,1 @@
+"""Receipts: what a guest is mailed when the order is paid, once."""
