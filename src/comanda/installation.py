@@ -1,5 +1,7 @@
 """The secret of an installation, made at its first start and kept in its data directory for its owner alone."""
 
+import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -28,6 +30,12 @@ def installation_secret(settings: Settings) -> bytes:
             f"The secret in {path} cannot be read or made ({error.strerror}): give this user the right to, or set "
             "COMANDA_SECRET."
         ) from error
+
+
+def derived_secret(settings: Settings, purpose: str) -> str:
+    """Return a secret of its own for `purpose`, the same in every process of the installation."""
+    key = installation_secret(settings)
+    return hmac.digest(key, b"comanda derived " + purpose.encode(), hashlib.sha256).hex()
 
 
 def _make(path: Path) -> None:

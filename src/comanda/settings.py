@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ""
     )
     sandbox_port: Port = 8001
-    mailbox_port: Port = 8002
+    mailbox_port: Port = 8026
     smtp_port: Port = 8025
     web_processes: Processes = 2
     worker_processes: Processes = 1

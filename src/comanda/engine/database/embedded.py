@@ -46,6 +46,7 @@ class EmbeddedPostgres:
         folder: comanda's data directory; made where it is missing.
         port: where to listen on 127.0.0.1 as well; None is the Unix socket alone.
         settings: PostgreSQL settings that differ from the usual ones.
+        lock: the folder's lock where the caller holds it already, and keeps it.
         start_limit_s: how long to wait for it; crash recovery after much work may take minutes.
         stop_limit_s: how long an orderly end may take, before it is ended at once (and recovers at its next start).
     """
@@ -56,12 +57,14 @@ class EmbeddedPostgres:
         *,
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
+        lock: FolderLock | None = None,
         start_limit_s: float = 900.0,
         stop_limit_s: float = 30.0,
         clock: Clock | None = None,
     ) -> None:
         self._cluster = Cluster(folder, settings or {})
-        self._lock = FolderLock(self._cluster.folder)
+        self._own_lock = lock is None
+        self._lock = lock or FolderLock(self._cluster.folder)
         self._port = port
         self._start_limit_s = start_limit_s
         self._stop_limit_s = stop_limit_s
@@ -185,7 +188,8 @@ class EmbeddedPostgres:
                     await self._gone(running, self._stop_limit_s)
         self._end_guard()
         self._postmaster = self._process = None
-        self._lock.release()
+        if self._own_lock:
+            self._lock.release()
 
     async def _gone(self, running: Postmaster, limit_s: float) -> bool:
         deadline = self._clock.monotonic() + limit_s

@@ -1,0 +1,5 @@
+"""The command line: one program in its roles, a file each."""
+
+from comanda.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,33 @@
+"""What all commands share: their options, and the first steps of a process."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from comanda.environment import read_settings
+from comanda.logs import configure_logs
+from comanda.processes import leash
+from comanda.settings import Settings
+
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="The data directory. [COMANDA_DATA, or .data]")
+]
+
+
+def command(function: Callable[..., Any]) -> typer.Typer:
+    """Return `function` as a command of its own: its docstring is the help, its parameters the options."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(function)
+    return app
+
+
+def begin(process: str, **chosen: object) -> Settings:
+    """Take the first steps of a process: wait for the supervisor where there is one, read settings, open the log."""
+    name = os.environ.get(leash.MARK, process)
+    leash.hold(os.environ)
+    settings = read_settings(os.environ, **chosen)
+    configure_logs(settings.log, name)
+    return settings
