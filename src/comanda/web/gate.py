@@ -21,6 +21,9 @@ URLENCODED = b"application/x-www-form-urlencoded"
 SENT_ACROSS_SITES = frozenset({b"", b"text/plain", b"multipart/form-data", URLENCODED})
 """Content types that a page of another site can make a browser send; for all others it asks first, and we say no."""
 
+OPEN = "exclude_from_csrf"
+"""An `opt` of handlers whose posts come from elsewhere by design: a webhook, a mail program's unsubscribe."""
+
 
 class Gate:
     """Litestar middleware.
@@ -68,7 +71,7 @@ class Gate:
 
     async def _check_form(self, scope: HTTPScope, receive: Receive, content_type: bytes) -> Receive:
         """Read a form, refuse it when it has no good token, and return a `receive` that gives its body again."""
-        if content_type not in SENT_ACROSS_SITES or scope["path"].startswith(self._open_paths):
+        if content_type not in SENT_ACROSS_SITES or scope["route_handler"].opt.get(OPEN):
             return receive
         token = _header(scope, HEADER).decode("latin-1")
         if content_type == URLENCODED:

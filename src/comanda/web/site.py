@@ -81,9 +81,9 @@ class Site:
         """Return Litestar's exception handlers."""
         return exception_handlers(self._error_page, self._ids)
 
-    def middleware(self, sessions: StaffSessions, *, open_paths: tuple[str, ...] = ()) -> list[DefineMiddleware]:
+    def middleware(self, sessions: StaffSessions) -> list[DefineMiddleware]:
         """Return Litestar's middleware."""
-        return [DefineMiddleware(Gate, csrf=self.csrf, sessions=sessions, open_paths=open_paths)]
+        return [DefineMiddleware(Gate, csrf=self.csrf, sessions=sessions)]
 
     def wrap(self, app: ASGIApp, *, form_targets: Sequence[str] = ()) -> ASGIApp:
         """Return `app` in its outermost layer; this is what the web server runs."""
