@@ -27,9 +27,6 @@ from comanda.contexts.ordering.states import STATUSES
 FIRST_NUMBER = 1001
 """The first order's number: four digits look like an order, one digit like a mistake."""
 
-PARTITIONS = 8
-"""Hash partitions of orders and their lines; see docs/decisions/0006."""
-
 MOMENT = DateTime(timezone=True)
 
 
