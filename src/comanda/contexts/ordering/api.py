@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 from litestar.types import ControllerRouterHandler
 
 from comanda.contexts.ordering.documents import OrderAnswer, OrderView, QuoteView, quote_view
@@ -29,8 +29,8 @@ KEY = "Idempotency-Key"
 
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(
-        header=KEY,
+    HeaderParameter(
+        name=KEY,
         required=False,
         description="A name for this one intent: at most 255 visible ASCII characters, bare or in double quotes. "
         "However often the same request is sent with it, it takes effect once and gets the same answer.",

@@ -42,8 +42,17 @@ class Needs:
     ids: Ids
 
 
-def build(needs: Needs) -> Module:
-    """Build the context of ordering."""
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Ordering's own objects, wired."""
+
+    intake: Intake
+    ordering: Ordering
+    life: Life
+
+
+def assemble(needs: Needs) -> Parts:
+    """Wire ordering's objects."""
     menus = MenuIndexes()
     life = Life(
         needs.log,
@@ -52,10 +61,9 @@ def build(needs: Needs) -> Module:
         coupons=needs.coupons,
         seals=needs.seals,
     )
-    placer = Placer(needs.log, needs.seals, needs.capacity, needs.coupons, needs.rules)
     intake = Intake(
         needs.database,
-        placer,
+        Placer(needs.log, needs.seals, needs.capacity, needs.coupons, needs.rules),
         restaurants=needs.restaurants,
         coupons=needs.coupons,
         timetable=needs.timetable,
@@ -79,11 +87,17 @@ def build(needs: Needs) -> Module:
         clock=needs.clock,
         ids=needs.ids,
     )
+    return Parts(intake=intake, ordering=ordering, life=life)
+
+
+def build(needs: Needs) -> Module:
+    """Build the context of ordering."""
+    parts = assemble(needs)
     return Module(
         name="ordering",
-        routes=[*guest_routes(intake, ordering), *staff_routes(ordering)],
-        consumers=Followers(life, needs.clock).consumers(),
+        routes=[*guest_routes(parts.intake, parts.ordering), *staff_routes(parts.ordering)],
+        consumers=Followers(parts.life, needs.clock).consumers(),
         periodic=[Periodic(name="ordering.sweep_keys", every_s=SWEEP_EVERY_S, run=needs.once.sweep)],
-        services=[intake],
+        services=[parts.intake],
         tables=Base.metadata,
     )
