@@ -15,6 +15,8 @@ What a journal promises, it promises to the workers that share it. Two workers o
 lane's lease alone: the one whose lease has ended does not begin.
 """
 
+import asyncio
+import dataclasses
 from typing import Literal
 
 import structlog
@@ -42,6 +44,7 @@ class Courier:
         self.uncertain = 0
         self._mailer = mailer
         self._journal = journal
+        self._starting = asyncio.Lock()
 
     @property
     def journal_id(self) -> str:
@@ -49,9 +52,10 @@ class Courier:
         return self._journal.id
 
     async def start(self) -> None:
-        """Open the journal, then the mailer."""
-        await self._journal.start()
-        await self._mailer.start()
+        """Open the journal, then the mailer; cheap when they are open."""
+        async with self._starting:
+            await self._journal.start()
+            await self._mailer.start()
 
     async def stop(self) -> None:
         """Close the mailer, then the journal."""
@@ -73,20 +77,27 @@ class Courier:
         entry = await self._journal.entry(message.message_id)
         if entry is not None and entry.phase == "accepted":
             return Accepted(answer=entry.answer, sent_now=False)
-        elsewhere = claimed_in - {self._journal.id}
-        if (entry is not None and entry.phase == "begun") or elsewhere:
+        begun = entry is not None and entry.phase == "begun"
+        in_doubt = False
+        if begun or claimed_in - {self._journal.id}:
             fate = await self._mailer.look_up(message.message_id)
             if fate == "accepted":
-                await self._journal.begin(message.message_id)
-                await self._journal.end(message.message_id, "accepted", "found at the other side")
-                return Accepted(answer="found at the other side", sent_now=False)
-            if fate == "unknown":
-                self._uncertain(message.message_id)
-        if not await self._journal.begin(message.message_id, again=entry is not None and entry.phase == "begun"):
+                return await self._found(message.message_id)
+            in_doubt = fate == "unknown"
+        if in_doubt:
+            self._doubt(message.message_id)
+        if not await self._journal.begin(message.message_id, again=begun):
             raise TemporaryFailure("Another worker is sending this mail.")
-        return await self._hand_over(message)
+        accepted = await self._hand_over(message)
+        return dataclasses.replace(accepted, in_doubt=in_doubt)
 
-    def _uncertain(self, message_id: str) -> None:
+    async def _found(self, message_id: str) -> Accepted:
+        answer = "found at the other side"
+        await self._journal.begin(message_id)
+        await self._journal.end(message_id, "accepted", answer)
+        return Accepted(answer=answer, sent_now=False)
+
+    def _doubt(self, message_id: str) -> None:
         self.uncertain += 1
         log.warning("mail uncertain", message_id=message_id, policy=self.policy)
         if self.policy == "at_most_once":

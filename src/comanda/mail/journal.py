@@ -76,6 +76,8 @@ class Journal:
 
     async def start(self) -> None:
         """Open the file, learn its `id`, and drop lines that are too old to matter."""
+        if self.id:
+            return
         await self._file.start()
         horizon = (self._clock.now() - KEPT).timestamp()
         made = str(self._ids.new())
@@ -90,6 +92,7 @@ class Journal:
     async def stop(self) -> None:
         """Write what waits, and close the file."""
         await self._file.stop()
+        self.id = ""
 
     async def entry(self, message_id: str) -> Entry | None:
         """Return the last line about a mail, or None when there is none."""

@@ -16,10 +16,12 @@ class Accepted:
     Attributes:
         answer: the server's words, or where else the knowledge came from.
         sent_now: False when the mail had been accepted before and was not sent again.
+        in_doubt: it was sent without knowing whether it had been accepted before.
     """
 
     answer: str
     sent_now: bool = True
+    in_doubt: bool = False
 
 
 class Mailer(Protocol):

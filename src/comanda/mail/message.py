@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from typing import NamedTuple
 
+from comanda.engine.errors import SettingError
 from comanda.mail.errors import BadMessage
 from comanda.mail.header import HARD_WIDTH, checked_name, checked_value, phrase, structured_field, text_field
 
@@ -44,6 +45,22 @@ class MailAddress(NamedTuple):
 
     email: str
     name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "MailAddress":
+        """Return the address that a setting names: `a@b.example` or `Name <a@b.example>`; raises `SettingError`."""
+        name, email = parseaddr(text)
+        try:
+            return cls(email, name).checked("From")
+        except BadMessage as error:
+            raise SettingError(
+                f"{text!r} is not an address; write orders@example.com or Name <orders@example.com>."
+            ) from error
+
+    @property
+    def domain(self) -> str:
+        """What stands after the @, as it goes over the wire."""
+        return self.wire.rpartition("@")[2]
 
     @property
     def wire(self) -> str:
