@@ -10,7 +10,7 @@ from comanda.tables import METADATA
 
 VERSION_TABLE = "schema_version"
 
-_PARTITION = re.compile(r"_(default|p\d{8})$")
+_PARTITION = re.compile(r"_(default|p\d{8}|\d{1,3})$")
 
 
 def _counts(name: str | None, kind: str, _parents: object) -> bool:
@@ -21,9 +21,19 @@ def _counts(name: str | None, kind: str, _parents: object) -> bool:
     return True
 
 
+def _kept(item: Any, _name: str | None, kind: str, reflected: bool, _other: Any) -> bool:  # noqa: FBT001 - Alembic's own form
+    # A foreign key to a partitioned table stands in the catalogue once more for each of its partitions.
+    return not (
+        kind == "foreign_key_constraint"
+        and reflected
+        and _PARTITION.search(item.elements[0].target_fullname.split(".")[-2])
+    )
+
+
 OPTIONS: dict[str, Any] = {
     "include_schemas": True,
     "include_name": _counts,
+    "include_object": _kept,
     "compare_type": True,
     "version_table": VERSION_TABLE,
     "version_table_schema": "engine",
