@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from comanda.engine.database import Transaction
+from comanda.engine.database import Database, Transaction
 
 LOCK_STOCK = """
 INSERT INTO catalog.daily_stock AS held (restaurant_id, item_id, day, stock)
@@ -144,3 +144,11 @@ async def give_back(tx: Transaction, order_ids: Sequence[UUID]) -> None:
         await tx.execute_many(GIVE_BACK_STOCK, [(*key, stock[key]) for key in sorted(stock)])
     if slots:
         await tx.execute_many(GIVE_BACK_SLOT, [(*slot, slots[slot]) for slot in sorted(slots)])
+
+
+async def full_slots(
+    database: Database, restaurant_id: UUID, start: datetime, end: datetime, capacity: int
+) -> set[datetime]:
+    """Return the beginnings of the slots from `start` to before `end` that have no room for one more order."""
+    rows = await database.fetch(FULL_SLOTS, restaurant_id, start, end, capacity)
+    return {row["starts_at"] for row in rows}

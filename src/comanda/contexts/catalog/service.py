@@ -12,7 +12,7 @@ import msgspec
 
 from comanda.contexts.catalog import store
 from comanda.contexts.catalog.attributes import attribute_errors, part_of, schema_errors
-from comanda.contexts.catalog.menus import MenuDraft, menu_errors
+from comanda.contexts.catalog.menus import ID, MenuDraft, menu_errors
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.catalog.store import Draft
 from comanda.contexts.catalog.trading import known_zone, trading_errors
@@ -25,8 +25,8 @@ from comanda.engine.events import EventLog
 COUNTRY = re.compile("[A-Z]{2}")
 LOCALE = re.compile("[a-z]{2,3}([_-][A-Za-z]{2,4})*")
 
-MAX_THING = 100
-"""Characters in the id of something that is sold out, at most."""
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""The one character that JSON can write and PostgreSQL's jsonb cannot keep."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class Catalog:
         self._restaurants = restaurants
 
     async def create(self, tx: Transaction, restaurant: Restaurant) -> None:
-        """Make a restaurant and publish its menu as version 1. Raises `Refused` when it is wrong or its slug is taken."""
+        """Make a restaurant and publish its menu; raises `Refused` when it is wrong or its slug is taken."""
         settings = Settings(
             name=restaurant.name,
             timezone=restaurant.timezone,
@@ -102,7 +102,7 @@ class Catalog:
                 members={"edits": found},
             )
         now = self._clock.now()
-        document = msgspec.json.encode(menu).decode()
+        document = _stored("categories", menu)
         if before is None:
             version: int = await tx.fetch_value(store.NEXT_VERSION, restaurant_id)
             await tx.execute(store.INSERT_DRAFT, restaurant_id, version, document, now)
@@ -140,7 +140,7 @@ class Catalog:
         row = await self._locked(tx, restaurant_id)
         version = row["published_version"]
         menu = await store.document(tx, restaurant_id, version) if version is not None else None
-        if menu is None or len(thing_id) > MAX_THING or thing_id not in things(menu):
+        if menu is None or thing_id not in things(menu):
             raise Refused("The menu has nothing of this id.", kind="not_found", code="thing-unknown")
         if await tx.execute(store.SELL_OUT, restaurant_id, thing_id, self._clock.now()):
             await self._bump(tx, restaurant_id)
@@ -148,8 +148,12 @@ class Catalog:
     async def bring_back(self, tx: Transaction, restaurant_id: UUID, thing_id: str) -> None:
         """Take the mark away; fine when there is none."""
         await self._locked(tx, restaurant_id)
-        if len(thing_id) <= MAX_THING and await tx.execute(store.BRING_BACK, restaurant_id, thing_id):
+        if ID.fullmatch(thing_id) and await tx.execute(store.BRING_BACK, restaurant_id, thing_id):
             await self._bump(tx, restaurant_id)
+
+    async def versions(self, tx: Transaction, restaurant_id: UUID) -> list[store.Version]:
+        """Return the newest versions of the menu, newest first; the draft is among them."""
+        return await store.versions(tx, restaurant_id)
 
     async def settings(self, tx: Transaction, restaurant_id: UUID) -> Settings:
         """Return the restaurant's settings."""
@@ -168,9 +172,9 @@ class Catalog:
             settings.timezone,
             settings.country,
             settings.locale,
-            msgspec.json.encode(settings.trading).decode(),
-            msgspec.json.encode(settings.attributes).decode(),
-            msgspec.json.encode(settings.attributes_schema).decode(),
+            _stored("trading", settings.trading),
+            _stored("attributes", settings.attributes),
+            _stored("attributes_schema", settings.attributes_schema),
         )
         self._changed(tx, restaurant_id)
 
@@ -223,6 +227,19 @@ def _settings_of(row: Record) -> Settings:
         attributes=msgspec.json.decode(row["attributes"]),
         attributes_schema=msgspec.json.decode(row["attributes_schema"]),
     )
+
+
+def _stored(path: str, value: object) -> str:
+    """Return a document as it is stored; raises `Refused` when it holds what cannot be."""
+    text = msgspec.json.encode(value).decode()
+    if NUL.search(text):
+        raise Refused(
+            "There is a NUL character in a text.",
+            kind="invalid",
+            code="invalid",
+            fields=[FieldError(path, "There is a NUL character in a text.")],
+        )
+    return text
 
 
 def _refuse(errors: list[FieldError]) -> None:

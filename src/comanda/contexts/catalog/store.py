@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -76,8 +77,8 @@ WHERE restaurant_id = $1 AND version = $2 AND state = 'draft'
 SHOW_VERSION = "UPDATE catalog.restaurants SET published_version = $2, revision = revision + 1 WHERE id = $1"
 
 VERSIONS = """
-SELECT version, state, edits, edited_at, published_at FROM catalog.menu_versions
-WHERE restaurant_id = $1 ORDER BY version DESC LIMIT $2
+SELECT version, state, edited_at, published_at FROM catalog.menu_versions
+WHERE restaurant_id = $1 ORDER BY version DESC LIMIT 100
 """
 
 DOCUMENT = "SELECT document::text FROM catalog.menu_versions WHERE restaurant_id = $1 AND version = $2"
@@ -176,3 +177,17 @@ async def document(tx: Transaction, restaurant_id: UUID, version: int) -> MenuDr
     """Return the document of a version, or None."""
     text = await tx.fetch_value(DOCUMENT, restaurant_id, version)
     return _document.decode(text) if text is not None else None
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a menu, without its document."""
+
+    version: int
+    state: Literal["draft", "published"]
+    edited_at: datetime
+    published_at: datetime | None
+
+
+async def versions(tx: Transaction, restaurant_id: UUID) -> list[Version]:
+    """Return the hundred newest versions, newest first."""
+    return [Version(**dict(row)) for row in await tx.fetch(VERSIONS, restaurant_id)]

@@ -11,6 +11,7 @@ from typing import Literal
 from uuid import UUID
 
 from comanda.contexts.promotions import store
+from comanda.contexts.promotions.codes import CODE, folded_code
 from comanda.contracts.promotions import Coupon, CouponNeed
 from comanda.engine.clock import Clock
 from comanda.engine.database import Database, Transaction
@@ -18,16 +19,8 @@ from comanda.engine.database import Database, Transaction
 FRESH_S = 1.0
 """How long a copy of a coupon is used before it is read again, in seconds."""
 
-MAX_CODE = 40
-"""Characters in a code, at most."""
-
 MAX_KEPT = 4_096
 """Codes kept in memory, unknown ones among them; beyond it the one that was read longest ago is dropped."""
-
-
-def folded_code(code: str) -> str:
-    """Return a coupon's code as it is stored and compared: capital letters, no white space."""
-    return "".join(code.split()).upper()
 
 
 class Coupons:
@@ -47,7 +40,7 @@ class Coupons:
     async def find(self, restaurant_id: UUID, code: str) -> Coupon | None:
         """Return the coupon of that code (case and white space do not matter), or None; may be a second old."""
         folded = folded_code(code)
-        if not folded or len(folded) > MAX_CODE or not folded.isprintable():
+        if not CODE.fullmatch(folded):
             return None
         key = (restaurant_id, folded)
         now = self._clock.monotonic()

@@ -12,6 +12,26 @@ COLUMNS = """id, restaurant_id, code, kind, value, item_id, minimum, starts_at, 
 
 FIND = f"SELECT {COLUMNS} FROM promotions.coupons WHERE restaurant_id = $1 AND code = $2"
 
+INSERT = f"""
+INSERT INTO promotions.coupons ({COLUMNS})
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (restaurant_id, code) DO NOTHING
+"""
+
+LOCKED = f"SELECT {COLUMNS}, redeemed FROM promotions.coupons WHERE restaurant_id = $1 AND code = $2 FOR NO KEY UPDATE"
+
+CHANGE = """
+UPDATE promotions.coupons SET starts_at = $2, ends_at = $3, total_limit = $4, guest_limit = $5, active = $6
+WHERE id = $1
+"""
+
+ALL_OF = f"""
+SELECT {COLUMNS},
+    (SELECT count(*) FROM promotions.redemptions AS r WHERE r.coupon_id = coupons.id AND r.state <> 'released')
+        AS in_use
+FROM promotions.coupons WHERE restaurant_id = $1 ORDER BY id DESC LIMIT 1000
+"""
+
 LOCK_LIMITED = """
 SELECT id, total_limit, guest_limit, redeemed FROM promotions.coupons
 WHERE id = ANY($1) AND (total_limit IS NOT NULL OR guest_limit IS NOT NULL)
@@ -92,6 +112,44 @@ async def find(database: Database, restaurant_id: UUID, code: str) -> Coupon | N
     """Return the coupon of that folded code, or None."""
     row = await database.fetch_row(FIND, restaurant_id, code)
     return coupon_of(row) if row is not None else None
+
+
+async def insert(tx: Transaction, coupon: Coupon) -> bool:
+    """Insert a coupon; return whether its code was free."""
+    inserted = await tx.execute(
+        INSERT,
+        coupon.id,
+        coupon.restaurant_id,
+        coupon.code,
+        coupon.kind,
+        coupon.value,
+        coupon.item_id,
+        coupon.minimum,
+        coupon.starts_at,
+        coupon.ends_at,
+        coupon.total_limit,
+        coupon.guest_limit,
+        coupon.active,
+    )
+    return inserted == 1
+
+
+async def locked(tx: Transaction, restaurant_id: UUID, code: str) -> tuple[Coupon, int]:
+    """Lock an existing coupon; return it and how often it was redeemed (0 where it has no limit)."""
+    (row,) = await tx.fetch(LOCKED, restaurant_id, code)
+    return coupon_of(row), row["redeemed"]
+
+
+async def change(tx: Transaction, coupon: Coupon) -> None:
+    """Change when a coupon is valid and how high its limits are."""
+    await tx.execute(
+        CHANGE, coupon.id, coupon.starts_at, coupon.ends_at, coupon.total_limit, coupon.guest_limit, coupon.active
+    )
+
+
+async def all_of(tx: Transaction, restaurant_id: UUID) -> list[tuple[Coupon, int]]:
+    """Return the restaurant's coupons and how often each is in use, newest first."""
+    return [(coupon_of(row), row["in_use"]) for row in await tx.fetch(ALL_OF, restaurant_id)]
 
 
 async def lock_limited(tx: Transaction, coupon_ids: Iterable[UUID]) -> dict[UUID, Limits]:
