@@ -20,7 +20,7 @@ ADDRESS = "https://demo.example"
 def front(modules: Sequence[Module], sessions: StaffSessions) -> ASGIApp:
     """Return an ASGI app that serves the modules' routes in the frame."""
     site = Site(
-        secret=b"a secret for the tests",
+        secret=b"a secret for the tests, of 32 bytes",
         public_url=ADDRESS,
         ids=RandomIds(),
         templates={module.name: module.templates for module in modules if module.templates is not None},

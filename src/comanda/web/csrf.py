@@ -8,10 +8,11 @@ a signed-in session.
 
 from litestar.types import HTTPScope
 
+from comanda.engine.idempotency import Seals
 from comanda.engine.ids import Ids
 from comanda.web.cookies import VISITOR_COOKIE, cookie_of
-from comanda.web.signing import Signer
 
+PURPOSE = "csrf"
 FIELD = "_csrf"
 """The form field that carries the token."""
 HEADER = b"x-csrf-token"
@@ -27,12 +28,12 @@ class Csrf:
     """Makes and checks tokens.
 
     Args:
-        signer: for the purpose `csrf`.
+        seals: sign the tokens.
         ids: where new visitors and nonces come from.
     """
 
-    def __init__(self, signer: Signer, ids: Ids) -> None:
-        self._signer = signer
+    def __init__(self, seals: Seals, ids: Ids) -> None:
+        self._seals = seals
         self._ids = ids
 
     def token(self, scope: HTTPScope) -> str:
@@ -41,17 +42,13 @@ class Csrf:
         visitor = cookie_of(scope, VISITOR_COOKIE) or state.get(NEW_VISITOR)
         if visitor is None:
             visitor = state[NEW_VISITOR] = self._ids.token()
-        nonce = self._ids.token()
-        return nonce + "." + self._signer.mac(_bound(nonce, visitor, state.get(SESSION_TOKEN)))
+        return self._seals.token(PURPOSE, self._ids.token().encode(), bound_to=_bound(visitor, scope))
 
     def accepts(self, scope: HTTPScope, token: str) -> bool:
         """Whether `token` was made for this browser and this session."""
         visitor = cookie_of(scope, VISITOR_COOKIE)
-        nonce, _, mac = token.partition(".")
-        if visitor is None or not mac:
-            return False
-        return self._signer.matches(_bound(nonce, visitor, scope["state"].get(SESSION_TOKEN)), mac)
+        return visitor is not None and self._seals.open(PURPOSE, token, bound_to=_bound(visitor, scope)) is not None
 
 
-def _bound(nonce: str, visitor: str, session: str | None) -> bytes:
-    return f"{nonce}\n{visitor}\n{session or ''}".encode()
+def _bound(visitor: str, scope: HTTPScope) -> bytes:
+    return f"\n{visitor}\n{scope['state'].get(SESSION_TOKEN, '')}".encode()

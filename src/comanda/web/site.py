@@ -12,6 +12,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 from litestar.types import ASGIApp
 
+from comanda.engine.idempotency import Seals
 from comanda.engine.ids import Ids
 from comanda.web.access import StaffLink, StaffSessions
 from comanda.web.assets import STYLESHEET, Assets
@@ -20,7 +21,6 @@ from comanda.web.formats import filters
 from comanda.web.frame import Frame
 from comanda.web.gate import Gate
 from comanda.web.problems import Handler, Problem, exception_handlers
-from comanda.web.signing import Signer
 from comanda.web.template_functions import functions
 
 FOLDER = Path(__file__).parent
@@ -31,7 +31,7 @@ class Site:
     """All that pages share.
 
     Args:
-        secret: the installation's secret.
+        secret: the installation's secret, 32 bytes at least.
         public_url: where guests reach us; decides whether cookies are for https only.
         ids: where request ids, visitors and nonces come from.
         templates: each context's folder of templates, by its name; a page is `kitchen/board.html`.
@@ -48,7 +48,7 @@ class Site:
         links: Sequence[StaffLink] = (),
     ) -> None:
         self.secure = public_url.startswith("https://")
-        self.csrf = Csrf(Signer(secret, "csrf"), ids)
+        self.csrf = Csrf(Seals(secret), ids)
         self.assets = Assets(FOLDER / "static")
         self._ids = ids
         self._links = tuple(links)

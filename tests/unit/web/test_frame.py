@@ -83,7 +83,7 @@ def client(tmp_path: Path) -> Iterator[TestClient[Any]]:
         StaffLink(path="/staff/owners", title="Owners only", purpose="Own.", roles=("owner",)),
     ]
     site = Site(
-        secret=b"a secret for the tests",
+        secret=b"a secret for the tests, of 32 bytes",
         public_url="https://demo.example",
         ids=RandomIds(),
         templates={"test": tmp_path},
