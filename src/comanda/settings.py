@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         mail_url: how mail is sent; `mailbox:` is the built-in mailbox, which `comanda up` starts.
         mail_from: the sender of the mails.
         payments_url: who charges; `sandbox:` is the built-in provider, which `comanda up` starts.
+        payments_key: the provider's secret key; the sandbox's is made from the installation's secret.
+        payments_webhook_secret: what its webhooks are signed with; likewise.
         host: where the web processes listen.
         port: where the web processes listen; 0 is any free one.
         public_url: where guests reach us, for links in mails; empty is `http://host:port`.
@@ -62,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "Comanda <orders@localhost>"
     )
     payments_url: Annotated[str, _url("sandbox:", "stripe:…")] = "sandbox:"
+    payments_key: Annotated[str, Meta(description="the provider's secret key, such as sk_live_…")] = ""
+    payments_webhook_secret: Annotated[str, Meta(description="what the provider signs webhooks with: whsec_…")] = ""
     host: Annotated[str, Meta(min_length=1, description="an address to listen on, such as 127.0.0.1 or 0.0.0.0")] = (
         "127.0.0.1"
     )

@@ -7,12 +7,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from comanda.app import seed as fill
 from comanda.cli.command import Data, begin, command
 from comanda.migrations import migrate
 from comanda.prepared import Prepared
 from comanda.processes.announcement import told
 from comanda.processes.database_home import with_database
+from comanda.seeding import seed as fill
 from comanda.settings import Settings
 
 

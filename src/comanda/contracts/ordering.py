@@ -33,7 +33,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FulfilmentDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """How and when the guest gets the order. `due_at` is when it should be ready, in UTC; `asap` whether that is now."""
+    """How and when the guest gets the order. `due_at` is when it should be ready, in UTC; `asap` is without delay."""
 
     type: FulfilmentType
     asap: bool
