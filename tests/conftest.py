@@ -14,6 +14,8 @@ from comanda.migrations import migrate
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import SeededIds
 
+pytest_plugins = ["tests.plugins.no_skips"]
+
 TEMPLATE = "comanda_template"
 
 UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "1GB", "shared_buffers": "128MB"}

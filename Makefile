@@ -1,0 +1,59 @@
+# The commands of the house. Everything is built into .venv and .tools here; nothing is installed elsewhere, except the
+# test's own servers through apt where this runs as root.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+export UV_COMPILE_BYTECODE := 1
+
+.PHONY: help up test check bench lock servers clean
+
+help:
+	@echo "make up      start everything on this machine (PORT=8000 DATA=.data)"
+	@echo "make test    run all tests"
+	@echo "make check   ruff, mypy, import-linter"
+	@echo "make bench   run the benchmarks"
+	@echo "make lock    renew uv.lock from pyproject.toml"
+
+DATA ?= .data
+PORT ?= 8000
+
+up: .venv/.runtime
+	@exec $(BIN)/comanda up --data $(DATA) --port $(PORT)
+
+test: .venv/.development servers
+	$(BIN)/pytest $(TESTS)
+
+check: .venv/.development
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: .venv/.development
+	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+lock: $(UV)
+	$(UV) lock --upgrade
+
+# What the tests need beside Python.
+servers:
+	@sh .ci/servers
+
+.venv/.runtime: uv.lock pyproject.toml | $(UV)
+	@$(UV) sync --frozen --quiet --no-dev --inexact --python "$$(command -v $(PYTHON))"
+	@touch $@
+
+.venv/.development: uv.lock pyproject.toml | $(UV)
+	@$(UV) sync --frozen --quiet --python "$$(command -v $(PYTHON))"
+	@touch $@ .venv/.runtime
+
+$(UV):
+	@sh .ci/uv $(PYTHON) $(UV_VERSION)
+
+clean:
+	rm -rf .venv .tools
