@@ -18,6 +18,7 @@ from comanda.engine.errors import Unavailable
 SECRET = "sandbox-secret"
 WEBHOOK_SECRET = "sandbox-webhook-secret"
 READY_S = 30.0
+HEADERS = {"authorization": f"Bearer {SECRET}", "content-type": "application/json"}
 
 PROGRAM = """
 import sys
@@ -90,10 +91,18 @@ class SandboxProcess:
         """Set where webhooks go."""
         await self._admin("webhook", WebhookTarget(url=url, secret=WEBHOOK_SECRET))
 
-    async def _admin(self, what: str, body: msgspec.Struct) -> None:
-        headers = {"authorization": f"Bearer {SECRET}", "content-type": "application/json"}
+    async def under_way(self) -> int:
+        """Return how many charges and refunds it is working on."""
         async with (
-            aiohttp.ClientSession(headers=headers) as session,
+            aiohttp.ClientSession(headers=HEADERS) as session,
+            session.get(f"{self.url}/admin/under-way") as answer,
+        ):
+            count: int = (await answer.json())["calls"]
+            return count
+
+    async def _admin(self, what: str, body: msgspec.Struct) -> None:
+        async with (
+            aiohttp.ClientSession(headers=HEADERS) as session,
             session.put(f"{self.url}/admin/{what}", data=msgspec.json.encode(body)) as answer,
         ):
             answer.raise_for_status()

@@ -7,6 +7,7 @@
 | `GET /v1/ledger?after=&limit=` | all movements, in pages |
 | `GET /v1/ping` | says that it is up |
 | `GET`/`PUT /admin/faults`, `PUT /admin/webhook` | set what goes wrong, and where webhooks go |
+| `GET /admin/under-way` | how many charges and refunds are being worked on |
 
 Everything wants `Authorization: Bearer SECRET`. Answers: 200 succeeded, 202 pending, 402 failed, with the movement;
 else `{"error": slug}`.
@@ -15,7 +16,7 @@ else `{"error": slug}`.
 import asyncio
 import contextlib
 import hmac
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from litestar import Litestar, Request, Response, get, put, route
@@ -61,7 +62,17 @@ class Sandbox:
         self.key_window_s = key_window_s
         self.clock: Clock = SystemClock()
         self.ids: Ids = RandomIds()
+        self.under_way = 0
         self._refused_once: set[str] = set()
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Count a call as under way."""
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1
 
     async def charge(self, request: AnyRequest, body: ChargeBody) -> Response[Movement]:
         """Charge, with whatever goes wrong on the way."""
@@ -162,11 +173,13 @@ def build_app(
 def _money(sandbox: Sandbox) -> Sequence[ControllerRouterHandler]:
     @route("/v1/charges", http_method="POST")
     async def charge(request: AnyRequest, data: ChargeBody) -> Response[Movement]:
-        return await sandbox.charge(request, data)
+        with sandbox.working():
+            return await sandbox.charge(request, data)
 
     @route("/v1/refunds", http_method="POST")
     async def refund(request: AnyRequest, data: RefundBody) -> Response[Movement]:
-        return await sandbox.refund(request, data)
+        with sandbox.working():
+            return await sandbox.refund(request, data)
 
     @get("/v1/charges")
     async def charges(payment_id: str) -> Movements:
@@ -204,7 +217,11 @@ def _admin(sandbox: Sandbox) -> Sequence[ControllerRouterHandler]:
         sandbox.delivery.signal()
         return {"url": data.url}
 
-    return [faults, set_faults, set_webhook]
+    @get("/admin/under-way")
+    async def under_way() -> dict[str, int]:
+        return {"calls": sandbox.under_way}
+
+    return [faults, set_faults, set_webhook, under_way]
 
 
 def _refused(_: AnyRequest, error: BooksRefused) -> Response[dict[str, str]]:
