@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -37,12 +38,17 @@ def ids() -> SeededIds:
 
 
 @pytest.fixture(scope="session")
-async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
-    """The session's PostgreSQL server."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=UNSAFE_AND_FAST)
-    await server.start()
-    yield server
-    await server.stop()
+async def postgres() -> AsyncIterator[EmbeddedPostgres]:
+    """The session's PostgreSQL server.
+
+    It has a folder outside pytest's own: started as root, the server runs as another user, and the next run of pytest
+    on the same machine closes pytest's folder to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="comanda-postgres-") as folder:
+        server = EmbeddedPostgres(Path(folder), settings=UNSAFE_AND_FAST)
+        await server.start()
+        yield server
+        await server.stop()
 
 
 @pytest.fixture(scope="session")
