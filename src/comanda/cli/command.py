@@ -25,9 +25,8 @@ def command(function: Callable[..., Any]) -> typer.Typer:
 
 
 def begin(process: str, **chosen: object) -> Settings:
-    """Take the first steps of a process: wait for the supervisor where there is one, read settings, open the log."""
-    name = os.environ.get(leash.MARK, process)
-    leash.hold(os.environ)
+    """Take the first steps of a process: hold on to the nursery where there is one, read settings, open the log."""
+    name = leash.hold(os.environ) or process
     settings = read_settings(os.environ, **chosen)
     configure_logs(settings.log, name)
     return settings

@@ -15,10 +15,13 @@ COMMANDS = {
     "work": "Run one worker.",
     "migrate": "Bring the database to the present shape.",
     "seed": "Fill an empty database with the demo restaurant.",
+    "model": "Print the entity-relationship diagram.",
     "sandbox": "Run the sandbox payment provider.",
     "mailbox": "Run the built-in mailbox.",
 }
 """The commands, and what `comanda --help` says of them without loading their files."""
+
+HIDDEN = ("nursery",)
 
 BAD_SETTINGS = 78
 UNAVAILABLE = 69
@@ -34,7 +37,7 @@ class Commands(TyperGroup):
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         """Return the command, or None."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
             return None
         return typer.main.get_command(importlib.import_module(f"comanda.cli.{cmd_name}").app)
 

@@ -7,6 +7,7 @@ import msgspec
 
 from comanda.engine.clock import Clock
 from comanda.processes.child import Child
+from comanda.processes.nursery import Nursery
 from comanda.processes.ports import port_of, reachable, reserve
 from comanda.settings import Settings
 
@@ -20,10 +21,13 @@ class Box:
         webs, workers: the processes that do.
     """
 
-    def __init__(self, settings: Settings, *, clock: Clock, give_up: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, *, nursery: Nursery, clock: Clock, hopeless: Callable[[str, int], bool]
+    ) -> None:
         self.settings = settings
+        self._nursery = nursery
         self._clock = clock
-        self._give_up = give_up
+        self._hopeless = hopeless
         self._ports: list[socket.socket] = []
         self.helpers: list[Child] = []
         self.webs = [self._child(f"web-{n + 1}", "serve") for n in range(settings.web_processes)]
@@ -69,7 +73,7 @@ class Box:
             self._ports.pop().close()
 
     def _child(self, name: str, *arguments: str) -> Child:
-        return Child(name, arguments, clock=self._clock, give_up=self._give_up)
+        return Child(name, arguments, nursery=self._nursery, clock=self._clock, hopeless=self._hopeless)
 
 
 def _sandbox_url(settings: Settings) -> str:

@@ -1,12 +1,12 @@
 """The supervisor: everything on one box, started together and ended in order.
 
-The children load their code while the database is made and started, and begin when it is ready: what takes processor
-time runs side by side. Ctrl-C or SIGTERM ends all in order: web, workers, provider and mailbox, and the database last.
-A supervisor that is killed takes its children along (see `leash`).
+The program is loaded once, in the nursery, while the database is made and started; the children are forks of it.
+Ctrl-C or SIGTERM ends all in order: web, workers, provider and mailbox, and the database last. A supervisor that is
+killed takes its nursery along, and that its children.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import msgspec
 import structlog
@@ -17,7 +17,7 @@ from comanda.engine.folder_lock import FolderLock
 from comanda.environment import as_environ
 from comanda.processes.box import Box
 from comanda.processes.database_home import embedded_server
-from comanda.processes.errand import Errand
+from comanda.processes.nursery import Nursery
 from comanda.processes.ports import answers, reachable
 from comanda.processes.until_told import end_signals
 from comanda.settings import Settings
@@ -26,6 +26,12 @@ log = structlog.get_logger(__name__)
 
 READY_POLL_S = 0.02
 READY_LIMIT_S = 120.0
+
+BAD_SETTINGS = 78
+"""Exit status (sysexits' EX_CONFIG) of a process whose settings are wrong: starting it again would not help."""
+
+EARLY_DEATHS_MAX = 4
+"""Deaths of children before all was ready for the first time: then it is a fault that starting again does not mend."""
 
 
 class NotReady(ComandaError):
@@ -46,11 +52,14 @@ class Supervisor:
         self._clock = clock
         self._announce = announce
         self._failed: str | None = None
+        self._is_ready = False
+        self._early_deaths = 0
         self._enough = asyncio.Event()
         self._lock = FolderLock(settings.data.absolute())
-        self._box = Box(settings, clock=clock, give_up=self._give_up)
+        self._nursery = Nursery()
+        self._box = Box(settings, nursery=self._nursery, clock=clock, hopeless=self._hopeless)
         self._server = embedded_server(settings, self._lock)
-        self._errand = Errand("seed", ["seed", "--json", "--first-account", *([] if demo else ["--no-demo"])])
+        self._seed = ["seed", "--json", "--demo" if demo else "--no-demo"]
 
     async def run(self) -> None:
         """Start everything, wait for SIGINT or SIGTERM, stop everything.
@@ -72,25 +81,34 @@ class Supervisor:
                 await asyncio.gather(starting, enough, return_exceptions=True)
                 await self._stop()
         if self._failed is not None:
-            raise SettingError(f"The process {self._failed} cannot start with these settings: see above.")
+            raise SettingError(f"The process {self._failed} cannot run: see above.")
 
     async def _start(self) -> None:
-        box, server, errand = self._box, self._server, self._errand
+        box, server = self._box, self._server
+        await self._nursery.start()
         await box.reserve_ports()
-        async with asyncio.TaskGroup() as group:
+        # They need no database, and come up while it does.
+        helping = asyncio.create_task(_all(child.start_with(as_environ(box.settings)) for child in box.helpers))
+        try:
             if server is not None:
-                group.create_task(server.start())
-            group.create_task(errand.start())
-            for child in reversed(box.children):
-                group.create_task(child.start())
-        if server is not None:
-            box.settings = msgspec.structs.replace(box.settings, database_url=server.url)
-        settings = as_environ(box.settings)
-        await _all(child.let_go(settings) for child in box.helpers)
-        prepared = await errand.run(settings)
-        await _all(child.let_go(settings) for child in (*box.webs, *box.workers))
+                await server.start()
+                box.settings = msgspec.structs.replace(box.settings, database_url=server.url)
+            settings = as_environ(box.settings)
+            prepared = await self._prepared(settings)
+            await _all(child.start_with(settings) for child in (*box.webs, *box.workers))
+        finally:
+            await helping
         await self._ready()
+        self._is_ready = True
         self._announce(box.settings, prepared)
+
+    async def _prepared(self, settings: Mapping[str, str]) -> bytes:
+        """Migrate and fill the database, and return what that told."""
+        seeding = await self._nursery.spawn("seed", self._seed, settings, capture=True)
+        ended = await seeding.wait()
+        if ended.status != 0:
+            raise NotReady("The database cannot be prepared: see above.")
+        return ended.output.encode()
 
     async def _ready(self) -> None:
         host, port = reachable(self._box.settings.host), self._box.settings.port
@@ -102,17 +120,21 @@ class Supervisor:
 
     async def _stop(self) -> None:
         box = self._box
-        await self._errand.stop()
         for group in (box.webs, box.workers, box.helpers):
             await _all(child.stop() for child in group)
+        await self._nursery.stop()
         if self._server is not None:
             await self._server.stop()
         box.release_ports()
         self._lock.release()
 
-    def _give_up(self, name: str) -> None:
+    def _hopeless(self, name: str, status: int) -> bool:
+        self._early_deaths += 0 if self._is_ready else 1
+        if status != BAD_SETTINGS and self._early_deaths < EARLY_DEATHS_MAX:
+            return False
         self._failed = name
         self._enough.set()
+        return True
 
 
 async def _all(work: Iterable[Awaitable[None]]) -> None:
