@@ -7,7 +7,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
 from comanda.contexts.catalog import capacity_store
 from comanda.contexts.catalog.entity_tags import has_it
@@ -17,12 +17,13 @@ from comanda.engine.clock import Clock
 from comanda.engine.database import Database
 from comanda.engine.errors import Refused
 
-TAGS = ["Restaurants"]
+TAGS = ["restaurants"]
 
 CACHED = "no-cache"
 """Anyone may keep it, and asks each time whether it is still so: the answer to that is a 304 without a body."""
 
-Slug = Annotated[str, Parameter(description="The restaurant's slug.", max_length=100)]
+Slug = Annotated[str, PathParameter(description="The restaurant's slug.")]
+Fulfilment = Annotated[FulfilmentType, QueryParameter(description="How the order is to be had.")]
 
 
 class RestaurantView(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +121,7 @@ class CatalogApi:
             attributes=found.attributes,
         )
 
-    async def slots(self, slug: Slug, fulfilment: FulfilmentType = "pickup") -> SlotsView:
+    async def slots(self, slug: Slug, fulfilment: Fulfilment = "pickup") -> SlotsView:
         """Return the beginnings of the slots that can be chosen now and have room; the first thousand at most."""
         found = await self._found(slug)
         choices = self._timetable.choices(found, fulfilment, self._clock.now())

@@ -152,10 +152,10 @@ class Reservation(Base):
         ),
     )
 
-    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(primary_key=True, info={"refers_to": "ordering.orders.id"})
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     thing: Mapped[str] = mapped_column(Text, primary_key=True, server_default=text("''"))
-    restaurant_id: Mapped[UUID] = mapped_column()
+    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
     day: Mapped[date | None] = mapped_column(Date)
     starts_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     quantity: Mapped[int] = mapped_column(Integer)

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from comanda.contexts.catalog import store
-from comanda.contracts.catalog import Restaurant
+from comanda.contracts.catalog import Restaurant, RestaurantName
 from comanda.engine.clock import Clock
 from comanda.engine.database import Database, Transaction
 
@@ -24,6 +24,8 @@ MAX_KEPT = 512
 """Restaurants kept in memory; beyond it the one that was used longest ago is dropped."""
 
 MAX_SLUG = 63
+
+LISTED = "SELECT slug, name FROM catalog.restaurants WHERE published_version IS NOT NULL ORDER BY name, slug LIMIT $1"
 
 
 class _Kept:
@@ -71,6 +73,11 @@ class Restaurants:
             self._keep(restaurant)
             slug = restaurant.slug
         return await self.by_slug(slug, revision=revision)
+
+    async def listed(self, most: int) -> list[RestaurantName]:
+        """Return the names of `most` restaurants at most, by name."""
+        rows = await self._database.fetch(LISTED, most)
+        return [RestaurantName(slug=row["slug"], name=row["name"]) for row in rows]
 
     async def revisions(self, tx: Transaction, restaurant_ids: Sequence[UUID]) -> dict[UUID, int]:
         """Return the revisions as this transaction sees them: a copy with an older one is stale."""

@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     country: str
     locale: str
-    trading: Trading = Trading()
+    trading: Trading = msgspec.field(default_factory=Trading)
     attributes: dict[str, object] = {}
     attributes_schema: dict[str, object] = {}
 

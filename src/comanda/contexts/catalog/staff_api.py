@@ -2,10 +2,9 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, JSONBody, PathParameter
 
 from comanda.contexts.catalog.entity_tags import edits_of
 from comanda.contexts.catalog.menus import MenuDraft
@@ -14,17 +13,21 @@ from comanda.contexts.catalog.store import Draft, Version
 from comanda.engine.database import Database
 from comanda.engine.errors import Refused
 from comanda.web.access import require, staff_member
-from comanda.web.bodies import decode_json
 
-TAGS = ["Staff: menu"]
+TAGS = ["staff"]
 MAX_VERSION = 2**31 - 1
 
 StaffRequest = Request[Any, Any, Any]
-VersionNumber = Annotated[int, Parameter(ge=1, le=MAX_VERSION)]
-ThingId = Annotated[str, Parameter(description="The id of an item or an option.", max_length=100)]
-
-MENU = msgspec.json.Decoder(MenuDraft)
-SETTINGS = msgspec.json.Decoder(Settings)
+VersionNumber = Annotated[int, PathParameter(ge=1, le=MAX_VERSION)]
+ThingId = Annotated[str, PathParameter(description="The id of an item or an option.")]
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        required=False,
+        description='The ETag of the draft that was edited, `"0"` where there was none; left out, it is overwritten.',
+    ),
+]
 
 
 class CatalogStaffApi:
@@ -75,13 +78,14 @@ class CatalogStaffApi:
             raise Refused("There is no draft at present.", kind="not_found", code="no-draft")
         return _tagged(draft)
 
-    async def save_draft(self, request: StaffRequest) -> Response[Draft]:
+    async def save_draft(
+        self, request: StaffRequest, data: JSONBody[MenuDraft], if_match: IfMatch = None
+    ) -> Response[Draft]:
         """Keep a whole menu as the draft. `If-Match` with the edits (`"0"` for none) keeps two editors apart."""
         restaurant_id = staff_member(request).restaurant_id
-        edits = edits_of(request.headers.get("if-match"))
-        menu = decode_json(MENU, await request.body())
+        edits = edits_of(if_match)
         return _tagged(
-            await self._database.run(lambda tx: self._catalog.save_draft(tx, restaurant_id, menu, edits=edits))
+            await self._database.run(lambda tx: self._catalog.save_draft(tx, restaurant_id, data, edits=edits))
         )
 
     async def drop_draft(self, request: StaffRequest) -> None:
@@ -110,12 +114,11 @@ class CatalogStaffApi:
         async with self._database.transaction() as tx:
             return await self._catalog.settings(tx, restaurant_id)
 
-    async def change_settings(self, request: StaffRequest) -> Settings:
+    async def change_settings(self, request: StaffRequest, data: JSONBody[Settings]) -> Settings:
         """Replace the restaurant's settings."""
         restaurant_id = staff_member(request).restaurant_id
-        settings = decode_json(SETTINGS, await request.body())
-        await self._database.run(lambda tx: self._catalog.change_settings(tx, restaurant_id, settings))
-        return settings
+        await self._database.run(lambda tx: self._catalog.change_settings(tx, restaurant_id, data))
+        return data
 
 
 def _tagged(draft: Draft) -> Response[Draft]:

@@ -2,22 +2,18 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, get, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter
 
 from comanda.contexts.promotions.service import CouponReport, CouponTerms, Promotions
 from comanda.engine.database import Database
 from comanda.web.access import require, staff_member
-from comanda.web.bodies import decode_json
 
-TAGS = ["Staff: coupons"]
+TAGS = ["staff"]
 
 StaffRequest = Request[Any, Any, Any]
-Code = Annotated[str, Parameter(description="The coupon's code; case does not matter.", max_length=100)]
-
-TERMS = msgspec.json.Decoder(CouponTerms)
+Code = Annotated[str, PathParameter(description="The coupon's code; case does not matter.")]
 
 
 class PromotionsApi:
@@ -48,8 +44,7 @@ class PromotionsApi:
         async with self._database.transaction() as tx:
             return await self._promotions.all_of(tx, restaurant_id)
 
-    async def put(self, request: StaffRequest, code: Code) -> None:
+    async def put(self, request: StaffRequest, code: Code, data: JSONBody[CouponTerms]) -> None:
         """Make a coupon, or change when it is valid and how high its limits are. The same again changes nothing."""
         restaurant_id = staff_member(request).restaurant_id
-        terms = decode_json(TERMS, await request.body())
-        await self._database.run(lambda tx: self._promotions.put(tx, restaurant_id, code, terms))
+        await self._database.run(lambda tx: self._promotions.put(tx, restaurant_id, code, data))

@@ -54,7 +54,7 @@ class CouponRow(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    restaurant_id: Mapped[UUID] = mapped_column()
+    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
     code: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text)
     value: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
@@ -78,7 +78,7 @@ class GuestCount(Base):
     coupon_id: Mapped[UUID] = mapped_column(
         ForeignKey("promotions.coupons.id", name="guest_counts_coupon_exists"), primary_key=True
     )
-    customer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    customer_id: Mapped[UUID] = mapped_column(primary_key=True, info={"refers_to": "customers.customers.id"})
     guest_limit: Mapped[int] = mapped_column(Integer)
     redeemed: Mapped[int] = mapped_column(Integer)
 
@@ -93,9 +93,9 @@ class Redemption(Base):
         Index("redemptions_by_coupon", "coupon_id", "order_id"),
     )
 
-    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(primary_key=True, info={"refers_to": "ordering.orders.id"})
     coupon_id: Mapped[UUID] = mapped_column(ForeignKey("promotions.coupons.id", name="redemptions_coupon_exists"))
-    customer_id: Mapped[UUID] = mapped_column()
+    customer_id: Mapped[UUID] = mapped_column(info={"refers_to": "customers.customers.id"})
     discount: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(Text, server_default=text("'reserved'"))
     reserved_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
