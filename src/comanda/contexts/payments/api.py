@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from litestar import Request, post
 from litestar.datastructures import State
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from comanda.contexts.payments.errors import WebhookRejected
@@ -32,7 +33,7 @@ def webhooks(
         # What proves the sender is the signature, not a cookie.
         opt={"exclude_from_csrf": True},
     )
-    async def receive(name: str, request: Request[object, object, State]) -> dict[str, str]:
+    async def receive(name: FromPath[str], request: Request[object, object, State]) -> dict[str, str]:
         """Verify, and let take effect once; the answer says what came of it. A provider repeats what gets no 2xx."""
         if name != provider.name:
             raise Refused("No such payment provider.", kind="not_found", code="unknown-provider")

@@ -24,6 +24,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromQuery
 from litestar.types import ControllerRouterHandler
 
 from comanda.contexts.payments.sandbox import ledger
@@ -182,15 +183,15 @@ def _money(sandbox: Sandbox) -> Sequence[ControllerRouterHandler]:
             return await sandbox.refund(request, data)
 
     @get("/v1/charges")
-    async def charges(payment_id: str) -> Movements:
+    async def charges(payment_id: FromQuery[str]) -> Movements:
         return await sandbox.books.do(ledger.of_subject("charge", payment_id))
 
     @get("/v1/refunds")
-    async def refunds(refund_id: str) -> Movements:
+    async def refunds(refund_id: FromQuery[str]) -> Movements:
         return await sandbox.books.do(ledger.of_subject("refund", refund_id))
 
     @get("/v1/ledger")
-    async def movements(after: int = 0, limit: int = ledger.PAGE) -> Movements:
+    async def movements(after: FromQuery[int] = 0, limit: FromQuery[int] = ledger.PAGE) -> Movements:
         return await sandbox.books.do(ledger.page(after, limit))
 
     @get("/v1/ping")
