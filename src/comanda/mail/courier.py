@@ -11,8 +11,8 @@ and `Policy` decides:
 `at_most_once`
     it is left alone and shown as uncertain; for mails whose double is worse, as campaigns are.
 
-What a journal promises, it promises to the workers that share it. Two workers on two machines are kept apart by the
-lane's lease alone: the one whose lease has ended does not begin.
+Of the workers that share a journal, one sends a mail at a time, even when one was paused and wakes up late. Workers on
+two machines are kept apart by the lane's lease alone: the one whose lease has ended does not begin.
 """
 
 import asyncio
@@ -27,6 +27,9 @@ from comanda.mail.mailer import Accepted, Mailer
 from comanda.mail.message import MailMessage
 
 log = structlog.get_logger(__name__)
+
+UNDER_WAY = "Another worker is sending this mail."
+FOUND = "found at the other side"
 
 Policy = Literal["at_least_once", "at_most_once"]
 
@@ -77,25 +80,26 @@ class Courier:
         entry = await self._journal.entry(message.message_id)
         if entry is not None and entry.phase == "accepted":
             return Accepted(answer=entry.answer, sent_now=False)
-        begun = entry is not None and entry.phase == "begun"
+        if entry is not None and entry.under_way:
+            raise TemporaryFailure(UNDER_WAY)
         in_doubt = False
-        if begun or claimed_in - {self._journal.id}:
-            fate = await self._mailer.look_up(message.message_id)
-            if fate == "accepted":
-                return await self._found(message.message_id)
-            in_doubt = fate == "unknown"
-        if in_doubt:
-            self._doubt(message.message_id)
-        if not await self._journal.begin(message.message_id, again=begun):
-            raise TemporaryFailure("Another worker is sending this mail.")
-        accepted = await self._hand_over(message)
+        if (entry is not None and entry.phase in {"begun", "lost"}) or claimed_in - {self._journal.id}:
+            match await self._mailer.look_up(message.message_id):
+                case "accepted":
+                    await self._journal.end(message.message_id, "accepted", FOUND)
+                    return Accepted(answer=FOUND, sent_now=False)
+                case "unknown":
+                    in_doubt = True
+                    self._doubt(message.message_id)
+                case "not_accepted":
+                    pass
+        if not await self._journal.begin(message.message_id, after=entry):
+            raise TemporaryFailure(UNDER_WAY)
+        try:
+            accepted = await self._hand_over(message)
+        finally:
+            self._journal.leave(message.message_id)
         return dataclasses.replace(accepted, in_doubt=in_doubt)
-
-    async def _found(self, message_id: str) -> Accepted:
-        answer = "found at the other side"
-        await self._journal.begin(message_id)
-        await self._journal.end(message_id, "accepted", answer)
-        return Accepted(answer=answer, sent_now=False)
 
     def _doubt(self, message_id: str) -> None:
         self.uncertain += 1
@@ -108,6 +112,9 @@ class Courier:
             accepted = await self._mailer.send(message)
         except (TemporaryFailure, PermanentFailure, BadMessage) as error:
             await self._journal.end(message.message_id, "refused", str(error))
+            raise
+        except Uncertain as error:
+            await self._journal.end(message.message_id, "lost", str(error))
             raise
         await self._journal.end(message.message_id, "accepted", accepted.answer)
         return accepted

@@ -33,7 +33,8 @@ OWN_HEADERS = frozenset(
 )  # fmt: skip
 """What only the message itself writes."""
 
-_ADDRESS = re.compile(r"[^\s<>()\[\]:;,\\\"\x00-\x1f\x7f]+@[^\s<>()\[\]:;,\\\"@\x00-\x1f\x7f]+")
+_ATOM = r"[^\s<>()\[\]:;,\\\"@\x00-\x1f\x7f]"
+_ADDRESS = re.compile(rf"{_ATOM}+@(?!\.)(?:{_ATOM}(?!\.\.))+(?<!\.)")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+>")
 _NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n?|[\x85\u2028\u2029]")
@@ -49,8 +50,8 @@ class MailAddress(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "MailAddress":
         """Return the address that a setting names: `a@b.example` or `Name <a@b.example>`; raises `SettingError`."""
-        name, email = parseaddr(text)
         try:
+            name, email = parseaddr(checked_value("From", text))
             return cls(email, name).checked("From")
         except BadMessage as error:
             raise SettingError(
@@ -149,10 +150,13 @@ class MailMessage:
         Raises:
             BadMessage: it is larger than `MOST_OCTETS`.
         """
-        wire = self._head().encode() + self.body().as_bytes()
-        if len(wire) > MOST_OCTETS:
-            raise BadMessage(f"The mail has {len(wire)} octets; {MOST_OCTETS} is the most.")
-        return wire
+        size = len(self.text) + len(self.html or "")
+        if size <= MOST_OCTETS:
+            wire = self._head().encode() + self.body().as_bytes()
+            if len(wire) <= MOST_OCTETS:
+                return wire
+            size = len(wire)
+        raise BadMessage(f"The mail has {size} octets; {MOST_OCTETS} is the most.")
 
     def body(self) -> EmailMessage:
         """Return the parts as the standard library's message, without the headers above."""
