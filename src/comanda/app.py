@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from litestar import Litestar
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
 from comanda.contexts.catalog import module as catalog
@@ -43,6 +41,7 @@ from comanda.mail import Courier, Journal
 from comanda.mail import from_url as mail_from_url
 from comanda.settings import Settings
 from comanda.web.bodies import MAX_BODY_BYTES
+from comanda.web.description import description, openapi_config
 from comanda.web.health import health_routes
 from comanda.web.site import Site
 
@@ -174,6 +173,7 @@ def _selling(
         once=Once(database, clock, keep_h=settings.idempotency_keep.total_seconds() / 3600),
         clock=clock,
         ids=ids,
+        shows_test_cards=settings.payments_url.startswith("sandbox:"),
     )
     return [
         catalog.build(database=database, log=log, clock=clock, restaurants=restaurants),
@@ -208,19 +208,13 @@ def web_of(house: House) -> ASGIApp:
             yield
 
     app = Litestar(
-        [*site.routes(), *health_routes(pings), *(route for module in modules for route in module.routes)],
+        [description, *site.routes(), *health_routes(pings), *(route for module in modules for route in module.routes)],
         lifespan=[lifespan],
         exception_handlers=site.exception_handlers(),
         middleware=site.middleware(house.desk),
         template_config=site.template_config(),
         request_max_body_size=MAX_BODY_BYTES,
-        openapi_config=OpenAPIConfig(
-            title="Comanda",
-            version="1",
-            description="Online ordering for restaurants, where one intent takes effect once.",
-            path="/",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        ),
+        openapi_config=openapi_config(),
         logging_config=None,
     )
     return site.wrap(app)
