@@ -166,6 +166,13 @@ class Restaurant(msgspec.Struct, frozen=True, kw_only=True):
     attributes_schema: dict[str, object] = {}
 
 
+class RestaurantName(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restaurant is called, and where."""
+
+    slug: str
+    name: str
+
+
 class RestaurantReader(Protocol):
     """Finds restaurants that have a published menu; keeps decoded copies in memory, which may be a second old."""
 
@@ -175,6 +182,10 @@ class RestaurantReader(Protocol):
 
     async def by_id(self, restaurant_id: UUID, *, revision: int | None = None) -> Restaurant | None:
         """Return the restaurant, no older than `revision` where one is given."""
+        ...
+
+    async def listed(self, most: int) -> Sequence[RestaurantName]:
+        """Return the names of `most` restaurants at most, by name."""
         ...
 
     async def revisions(self, tx: Transaction, restaurant_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -12,7 +12,7 @@ def announcement(settings: Settings, prepared: bytes, *, seconds: float) -> str:
     """Return the lines that say where everything is; `prepared` is the JSON of `Prepared`."""
     made = msgspec.json.decode(prepared, type=Prepared)
     address = settings.address
-    rows = [("Menu", f"{address}/{slug}") for slug in made.restaurants[:3]]
+    rows = [("Menu", f"{address}/r/{slug}") for slug in made.restaurants[:3]]
     rows += [("Staff", f"{address}/staff"), ("API", f"{address}/openapi.json")]
     if settings.mail_url.startswith("mailbox:"):
         rows.append(("Mailbox", f"http://127.0.0.1:{settings.mailbox_port}/"))

@@ -1,5 +1,7 @@
 """Money and times as guests read them: in the restaurant's currency, language and zone."""
 
+import itertools
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -44,6 +46,13 @@ def day_and_time(at: datetime, zone: str, locale: str = DEFAULT_LOCALE) -> str:
     return f"{day}, {clock_time(at, zone, locale)}"
 
 
+def by_day(times: Iterable[datetime], zone: str, locale: str = DEFAULT_LOCALE) -> list[tuple[str, list[datetime]]]:
+    """Return the times, which are in order, by their days in the zone."""
+    days = itertools.groupby(times, key=lambda at: at.astimezone(_zone(zone)).date())
+    grouped = [list(of_day) for _, of_day in days]
+    return [(long_day(of_day[0], zone, locale), of_day) for of_day in grouped]
+
+
 def filters() -> dict[str, Any]:
     """Return the template filters. Where a page names no `locale` or `timezone` of its own, its context's hold."""
 
@@ -64,7 +73,12 @@ def filters() -> dict[str, Any]:
         zone = _setting(context, "timezone", DEFAULT_ZONE)
         return day_and_time(at, zone, _setting(context, "locale", DEFAULT_LOCALE))
 
+    @jinja2.pass_context
+    def by_day_filter(context: jinja2.runtime.Context, times: Iterable[datetime]) -> list[tuple[str, list[datetime]]]:
+        return by_day(times, _setting(context, "timezone", DEFAULT_ZONE), _setting(context, "locale", DEFAULT_LOCALE))
+
     return {
+        "by_day": by_day_filter,
         "money": money_filter,
         "decimal_money": decimal_money,
         "clock_time": time_filter,

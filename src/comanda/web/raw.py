@@ -1,0 +1,25 @@
+"""An answer that is bytes already: sent as it stands, without a response object's work."""
+
+from collections.abc import Sequence
+
+from litestar.types import Receive, Scope, Send
+
+
+class RawAnswer:
+    """An ASGI application that sends one answer of JSON."""
+
+    __slots__ = ("_body", "_headers", "_status")
+
+    def __init__(self, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        self._status = status
+        self._body = body
+        self._headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            *headers,
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body, "more_body": False})
