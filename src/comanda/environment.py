@@ -56,14 +56,26 @@ def hint(kind: Any) -> str:
 
 def _converted(told_as: str, value: Any, field: msgspec.structs.FieldInfo) -> Any:
     if isinstance(field.default, timedelta) and isinstance(value, str):
-        found = _DURATION.match(value)
-        if found is not None:
-            value = timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
+        found = _duration(value)
+        value = value if found is None else found
     try:
         return msgspec.convert(value, field.type, strict=False, dec_hook=_decode, builtin_types=(timedelta,))
     except (msgspec.ValidationError, TypeError) as error:
         shown = "hidden" if field.name == "secret" else repr(str(value))
         raise SettingError(f"{told_as} is {shown}, which cannot be used: write {hint(field.type)}.") from error
+
+
+def duration(text: str, *, told_as: str) -> timedelta:
+    """Return the duration that was written as `90s`, `30m`, `2h` or `7d`. Raises `SettingError`."""
+    found = _duration(text)
+    if found is None:
+        raise SettingError(f"{told_as} is {text!r}, which cannot be used: write a duration such as 90s, 30m or 2h.")
+    return found
+
+
+def _duration(text: str) -> timedelta | None:
+    found = _DURATION.match(text.strip())
+    return timedelta(seconds=float(found[1]) * _SECONDS[found[2]]) if found is not None else None
 
 
 def _decode(kind: type, value: object) -> object:

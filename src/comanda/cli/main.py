@@ -15,6 +15,7 @@ COMMANDS = {
     "work": "Run one worker.",
     "migrate": "Bring the database to the present shape.",
     "seed": "Fill an empty database with the demo restaurant.",
+    "audit": "Check over everything stored that each intent took effect once.",
     "model": "Print the entity-relationship diagram.",
     "sandbox": "Run the sandbox payment provider.",
     "mailbox": "Run the built-in mailbox.",

@@ -8,6 +8,7 @@ import typer
 
 from comanda.cli.command import Data, begin, command
 from comanda.engine.clock import SystemClock
+from comanda.processes import whereabouts
 from comanda.processes.announcement import announcement
 from comanda.processes.supervisor import Supervisor
 from comanda.settings import Settings
@@ -33,6 +34,7 @@ def up(
     settings = begin("supervisor", data=data, port=port)
 
     def announce(running: Settings, prepared: bytes) -> None:
+        whereabouts.tell(running)
         sys.stdout.write(announcement(running, prepared, seconds=clock.monotonic() - begun))
         sys.stdout.flush()
 
