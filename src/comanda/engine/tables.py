@@ -72,7 +72,7 @@ class Cursor(Base):
     position: Mapped[int] = mapped_column(Xid8, server_default=text("'0'"))
     id: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     epoch: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    owner: Mapped[int | None] = mapped_column(BigInteger)
+    owner: Mapped[int | None] = mapped_column(BigInteger, info={"refers_to": "engine.workers.id"})
     leased_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
@@ -99,7 +99,7 @@ class Parked(Base):
     )
 
     consumer: Mapped[str] = mapped_column(Text, primary_key=True)
-    event_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    event_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, info={"refers_to": "engine.events.id"})
     shard: Mapped[int] = mapped_column(SmallInteger)
     position: Mapped[int] = mapped_column(Xid8)
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

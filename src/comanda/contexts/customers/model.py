@@ -41,7 +41,7 @@ class Customer(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    restaurant_id: Mapped[UUID]
+    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
     email: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
     phone: Mapped[str] = mapped_column(Text)
@@ -60,7 +60,7 @@ class CustomerOrder(Base):
     __tablename__ = "customer_orders"
     __table_args__ = (Index("customer_orders_by_customer", "customer_id", "placed_at"),)
 
-    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(primary_key=True, info={"refers_to": "ordering.orders.id"})
     customer_id: Mapped[UUID] = mapped_column(
         ForeignKey("customers.customers.id", name="customer_orders_of_customer", ondelete="CASCADE")
     )

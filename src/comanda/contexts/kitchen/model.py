@@ -42,8 +42,8 @@ class Ticket(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    order_id: Mapped[UUID]
-    restaurant_id: Mapped[UUID]
+    order_id: Mapped[UUID] = mapped_column(info={"refers_to": "ordering.orders.id"})
+    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
     number: Mapped[int] = mapped_column(BigInteger)
     fulfilment: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default=text("'waiting'"))
@@ -53,4 +53,4 @@ class Ticket(Base):
     due_at: Mapped[datetime] = mapped_column(MOMENT)
     opened_at: Mapped[datetime] = mapped_column(MOMENT)
     moved_at: Mapped[datetime] = mapped_column(MOMENT)
-    moved_by: Mapped[UUID | None]
+    moved_by: Mapped[UUID | None] = mapped_column(info={"refers_to": "staff.accounts.id"})

@@ -46,8 +46,8 @@ class PaymentRow(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    order_id: Mapped[UUID]
-    restaurant_id: Mapped[UUID]
+    order_id: Mapped[UUID] = mapped_column(info={"refers_to": "ordering.orders.id"})
+    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
     amount: Mapped[int]
     currency: Mapped[str]
     method: Mapped[str]

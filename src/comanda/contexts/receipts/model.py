@@ -47,8 +47,8 @@ class Receipt(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    order_id: Mapped[UUID]
-    restaurant_id: Mapped[UUID]
+    order_id: Mapped[UUID] = mapped_column(info={"refers_to": "ordering.orders.id"})
+    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
     order_number: Mapped[int] = mapped_column(BigInteger)
     recipient: Mapped[str] = mapped_column(Text)
     message_id: Mapped[str] = mapped_column(Text)

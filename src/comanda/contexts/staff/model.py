@@ -36,7 +36,7 @@ class Account(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    restaurant_id: Mapped[UUID]
+    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
     email: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)
