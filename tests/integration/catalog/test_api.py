@@ -11,9 +11,11 @@ from litestar import Litestar
 
 from comanda.contexts.catalog import module as catalog_module
 from comanda.contexts.catalog.demo import seed_demo
+from comanda.contexts.catalog.examples import MENU_EXAMPLE, SETTINGS_EXAMPLE
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.catalog.service import Catalog
 from comanda.contexts.promotions import module as promotions_module
+from comanda.contexts.promotions.api import TERMS_EXAMPLE
 from comanda.engine.database import Database
 from comanda.engine.events import EventLog
 from comanda.web.access import Role, StaffMember
@@ -215,3 +217,22 @@ async def test_the_openapi_document_describes_the_menu(client: httpx.AsyncClient
     described = schema["paths"]["/api/v1/restaurants/{slug}/menu"]["get"]["responses"]
     assert described["200"]["content"]["application/json"]["schema"]["$ref"].endswith("MenuView")
     assert "304" in described
+    bodies = [
+        operation["requestBody"]["content"]["application/json"]["schema"]["examples"]
+        for path in schema["paths"].values()
+        for operation in path.values()
+        if "requestBody" in operation
+    ]
+    assert len(bodies) == 3
+
+
+async def test_the_examples_in_the_document_work(client: httpx.AsyncClient) -> None:
+    """What is shown can be sent."""
+    for path, example in (
+        (DRAFT, MENU_EXAMPLE),
+        ("/api/v1/staff/restaurant", SETTINGS_EXAMPLE),
+        ("/api/v1/staff/coupons/FIRST500", TERMS_EXAMPLE),
+    ):
+        answer = await client.put(path, json=example.examples[0].value, headers=signed_in())
+        assert answer.status_code in {200, 204}, answer.text
+    assert (await client.post("/api/v1/staff/menu/versions/2/publish", headers=signed_in())).status_code == 204

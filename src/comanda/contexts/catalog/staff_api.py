@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import HeaderParameter, JSONBody, PathParameter
+from litestar.params import HeaderParameter, PathParameter
 
 from comanda.contexts.catalog.entity_tags import edits_of
+from comanda.contexts.catalog.examples import MENU_EXAMPLE, SETTINGS_EXAMPLE
 from comanda.contexts.catalog.menus import MenuDraft
 from comanda.contexts.catalog.service import Catalog, Settings
 from comanda.contexts.catalog.store import Draft, Version
@@ -79,7 +80,7 @@ class CatalogStaffApi:
         return _tagged(draft)
 
     async def save_draft(
-        self, request: StaffRequest, data: JSONBody[MenuDraft], if_match: IfMatch = None
+        self, request: StaffRequest, data: Annotated[MenuDraft, MENU_EXAMPLE], if_match: IfMatch = None
     ) -> Response[Draft]:
         """Keep a whole menu as the draft. `If-Match` with the edits (`"0"` for none) keeps two editors apart."""
         restaurant_id = staff_member(request).restaurant_id
@@ -114,7 +115,7 @@ class CatalogStaffApi:
         async with self._database.transaction() as tx:
             return await self._catalog.settings(tx, restaurant_id)
 
-    async def change_settings(self, request: StaffRequest, data: JSONBody[Settings]) -> Settings:
+    async def change_settings(self, request: StaffRequest, data: Annotated[Settings, SETTINGS_EXAMPLE]) -> Settings:
         """Replace the restaurant's settings."""
         restaurant_id = staff_member(request).restaurant_id
         await self._database.run(lambda tx: self._catalog.change_settings(tx, restaurant_id, data))

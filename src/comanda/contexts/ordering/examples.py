@@ -3,7 +3,7 @@
 from litestar.openapi.spec import Example
 from litestar.params import Body
 
-LINES = [{"item": "margherita", "quantity": 2, "options": []}, {"item": "tiramisu", "quantity": 1, "options": []}]
+LINES = [{"item": "pizza-margherita", "quantity": 2, "options": ["size-40"]}, {"item": "cheesecake", "quantity": 1}]
 
 QUOTE_EXAMPLES = Body(
     description="A cart, and how the guest wants it.",

@@ -163,9 +163,9 @@ class Placer:
         if not refused:
             return list(placings)
         out = [p for p in placings if p.draft.id in refused]
-        for placing in out:
-            await self._coupons.release(tx, placing.draft.id)
-            await self._capacity.release(tx, placing.draft.id)
+        ids = [p.draft.id for p in out]
+        await self._coupons.release_all(tx, ids)
+        await self._capacity.release_all(tx, ids)
         await delete_orders(tx, out)
         await remove(tx, [(p.arrival.scope, p.key) for p in out])
         outcome.update(refused)

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from litestar import Request, get, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import JSONBody, PathParameter
+from litestar.openapi.spec import Example
+from litestar.params import Body, PathParameter
 
 from comanda.contexts.promotions.service import CouponReport, CouponTerms, Promotions
 from comanda.engine.database import Database
@@ -14,6 +15,16 @@ TAGS = ["staff"]
 
 StaffRequest = Request[Any, Any, Any]
 Code = Annotated[str, PathParameter(description="The coupon's code; case does not matter.")]
+
+TERMS_EXAMPLE = Body(
+    description="What the coupon gives, and when.",
+    examples=[
+        Example(
+            summary="10 % off from 20.00 on, for the first 500, once per guest",
+            value={"kind": "percentage", "value": 1000, "minimum": 2000, "total_limit": 500, "guest_limit": 1},
+        )
+    ],
+)
 
 
 class PromotionsApi:
@@ -44,7 +55,7 @@ class PromotionsApi:
         async with self._database.transaction() as tx:
             return await self._promotions.all_of(tx, restaurant_id)
 
-    async def put(self, request: StaffRequest, code: Code, data: JSONBody[CouponTerms]) -> None:
+    async def put(self, request: StaffRequest, code: Code, data: Annotated[CouponTerms, TERMS_EXAMPLE]) -> None:
         """Make a coupon, or change when it is valid and how high its limits are. The same again changes nothing."""
         restaurant_id = staff_member(request).restaurant_id
         await self._database.run(lambda tx: self._promotions.put(tx, restaurant_id, code, data))
