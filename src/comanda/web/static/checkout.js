@@ -2,6 +2,8 @@
 // Without scripts a button does the same. Placing the order is the plain form's work, with and without scripts.
 document.documentElement.classList.add("has-script");
 const form = document.getElementById("checkout");
+// Not `form.action`: the form has buttons of that name.
+const address = form?.getAttribute("action");
 let asked = 0;
 
 const reprice = async () => {
@@ -10,7 +12,7 @@ const reprice = async () => {
   fields.set("action", "price");
   form.classList.add("is-pricing");
   try {
-    const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html" } });
+    const answer = await fetch(address, { method: "POST", body: fields, headers: { Accept: "text/html" } });
     if (!answer.ok || answer.redirected || mine !== asked) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const selector of ["#sum", ".pills"]) {
