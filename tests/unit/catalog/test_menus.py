@@ -5,10 +5,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from comanda.contexts.catalog.attributes import attribute_errors, part_of, schema_errors
 from comanda.contexts.catalog.demo import ATTRIBUTES_SCHEMA, demo_restaurant
 from comanda.contexts.catalog.menus import MenuDraft, cheapest_choice, menu_errors
 from comanda.contexts.catalog.service import Settings, settings_errors
+from comanda.contracts.attributes import attribute_errors, part_of, schema_errors
 from comanda.contracts.catalog import Category, DeliveryArea, Item, MenuOption, OptionGroup, Trading, Window
 
 SIZE = OptionGroup(
@@ -103,7 +103,7 @@ def test_attributes_obey_the_restaurants_own_schema() -> None:
     """A wrong attribute is told at its own field; with no schema, all are taken."""
     schema: dict[str, object] = {"properties": {"spice": {"type": "integer"}}, "required": ["spice"]}
     assert paths(change(PIZZA, attributes={"spice": "very"}), schema=schema) == [f"{ITEM}.attributes.spice"]
-    assert paths(PIZZA, schema=schema) == [f"{ITEM}.attributes"]
+    assert paths(PIZZA, schema=schema) == [f"{ITEM}.attributes.spice"]
     assert paths(change(PIZZA, attributes={"spice": "very"})) == []
 
 

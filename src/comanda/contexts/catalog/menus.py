@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from comanda.contexts.catalog.attributes import attribute_errors
 from comanda.contexts.catalog.hours import minutes_of
+from comanda.contracts.attributes import attribute_errors
 from comanda.contracts.catalog import Category, Item, MenuOption, OptionGroup, Window
 from comanda.engine.errors import FieldError
 

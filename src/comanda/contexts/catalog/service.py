@@ -11,11 +11,11 @@ from uuid import UUID
 import msgspec
 
 from comanda.contexts.catalog import store
-from comanda.contexts.catalog.attributes import attribute_errors, part_of, schema_errors
 from comanda.contexts.catalog.menus import ID, MenuDraft, menu_errors
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.catalog.store import Draft
 from comanda.contexts.catalog.trading import known_zone, trading_errors
+from comanda.contracts.attributes import attribute_errors, part_of, schema_errors
 from comanda.contracts.catalog import MenuPublished, Restaurant, Trading
 from comanda.engine.clock import Clock
 from comanda.engine.database import Record, Transaction
