@@ -6,7 +6,7 @@ reach into the schema only: nothing is fetched.
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
@@ -74,13 +74,16 @@ def _told(error: ValidationError, path: str) -> Iterator[FieldError]:
         missing = [name for name in error.validator_value if name not in given]
         yield from (FieldError(f"{at}.{name}", "This is missing.") for name in missing)
         return
-    if error.validator == "additionalProperties" and isinstance(schema, dict) and isinstance(given, dict):
-        if "patternProperties" not in schema:
-            surplus = [name for name in given if name not in schema.get("properties", {})]
-            yield from (FieldError(f"{at}.{name[:100]}", "There is no such field.") for name in surplus)
-            return
+    if error.validator == "additionalProperties" and isinstance(given, dict) and _lists_all_fields(schema):
+        surplus = [name for name in given if name not in schema.get("properties", {})]
+        yield from (FieldError(f"{at}.{name[:100]}", "There is no such field.") for name in surplus)
+        return
     say = _SENTENCES.get(str(error.validator))
     yield FieldError(at, say(error.validator_value) if say else f"{error.message[:200]}.")
+
+
+def _lists_all_fields(schema: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(schema, dict) and "patternProperties" not in schema
 
 
 def _types(value: object) -> str:
