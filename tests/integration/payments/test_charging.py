@@ -210,3 +210,18 @@ async def test_money_that_moved_after_all_is_given_back(house: House, provider: 
     assert await house.facts(order.order_id) == ["PaymentFailed", "RefundDue", "PaymentRefunded"]
     (refund,) = await house.refund_rows(order.order_id)
     assert await money(provider, refund["id"]) == [2000]
+
+
+async def test_a_contradiction_holds_up_nobody_else(house: House, sandbox: SandboxProcess) -> None:
+    """A payment that the provider charged another amount for stays open for a person; its neighbour is resolved."""
+    await sandbox.misbehave(Faults(timeout_after_charging="always"))
+    orders = [house.placed(), house.placed()]
+    for order in orders:
+        await house.handle(house.consumers[0], order, tries=1)
+    await house.database.fetch(
+        "UPDATE payments.payments SET amount = 1999, check_at = check_at - interval '1 s' WHERE order_id = $1",
+        orders[0].order_id,
+    )
+    await sandbox.misbehave()
+    await house.reconcile()
+    assert [(await house.payment(order.order_id))["state"] for order in orders] == ["sending", "captured"]
