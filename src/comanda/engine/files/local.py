@@ -137,6 +137,7 @@ class _Incoming:
     """A file that is being written, and that nobody sees before it is moved into place."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         handle, path = tempfile.mkstemp(dir=folder)
         self.file = os.fdopen(handle, "wb")
         self._path: Path | None = Path(path)

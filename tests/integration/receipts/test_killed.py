@@ -1,0 +1,129 @@
+"""A worker is killed with -9 at each point between its claim and its commit; its successor finishes the work."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from comanda.engine.clock import SystemClock
+from comanda.engine.database import Database
+from comanda.engine.events import EventLog, Waker
+from tests.fakes.full_orders import full_order_paid
+from tests.fakes.smtp_server import ScriptedSmtp
+from tests.integration.receipts.doomed_worker import Point
+
+ROOT = Path(__file__).parents[3]
+ORDERS = [full_order_paid(number) for number in range(1, 9)]
+PATIENCE_S = 30
+POINTS: tuple[Point, ...] = ("claimed", "begun", "accepted", "journalled")
+
+
+async def spawn(*arguments: str) -> asyncio.subprocess.Process:
+    """Start a Python process on the project."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
+    return await asyncio.create_subprocess_exec(sys.executable, *arguments, env=environment, cwd=ROOT)
+
+
+async def worker(database_url: str, mail_url: str, disk: Path, point: Point) -> asyncio.subprocess.Process:
+    """Start a worker that dies at a point."""
+    return await spawn("-m", "tests.integration.receipts.doomed_worker", database_url, mail_url, str(disk), point)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Kill a process that may be dead already, and wait for it."""
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
+async def sent(database: Database) -> int:
+    """Return how many receipts are sent."""
+    count: int = await database.fetch_value("SELECT count(*) FROM receipts.receipts WHERE state = 'sent'")
+    return count
+
+
+async def killed_and_succeeded(database: Database, mail_url: str, disk: Path, point: Point) -> None:
+    """Let one worker die at a point, and another finish."""
+    log = EventLog(Waker(database))
+    await database.run(lambda tx: log.emit_all(tx, ORDERS))
+    first = await worker(database.url, mail_url, disk, point)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            assert await first.wait() == -signal.SIGKILL
+    finally:
+        await end(first)
+    assert await sent(database) < len(ORDERS)
+    second = await worker(database.url, mail_url, disk, "none")
+    clock = SystemClock()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while await sent(database) < len(ORDERS):
+                await clock.sleep(0.05)
+    finally:
+        await end(second)
+
+
+@pytest.fixture
+async def mailbox_url(tmp_path: Path) -> AsyncIterator[str]:
+    """The mailbox, as the process it is."""
+    ports = []
+    for _ in range(2):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            ports.append(listener.getsockname()[1])
+    smtp_port, http_port = ports
+    code = "import sys; from pathlib import Path; from comanda.mail.mailbox.server import run; "
+    code += "run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))"
+    process = await spawn("-c", code, str(tmp_path / "mailbox"), str(smtp_port), str(http_port))
+    clock = SystemClock()
+    async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{http_port}/healthz"):
+                    break
+            except aiohttp.ClientError:
+                await clock.sleep(0.05)
+    yield f"mailbox://127.0.0.1:{smtp_port}?http={http_port}"
+    process.terminate()
+    assert await process.wait() == 0
+
+
+@pytest.mark.slow  # Three Python processes start one after the other.
+@pytest.mark.parametrize("point", POINTS)
+async def test_with_the_mailbox(database: Database, mailbox_url: str, tmp_path: Path, point: Point) -> None:
+    """Killed at any point, each order has exactly one receipt in the mailbox, and none is in doubt."""
+    await killed_and_succeeded(database, mailbox_url, tmp_path, point)
+    http = mailbox_url.rpartition("=")[2]
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{http}") as session:
+        async with session.get("/api/doubles") as answer:
+            assert await answer.json() == {"count": len(ORDERS), "doubles": []}
+        async with session.get("/api/messages") as answer:
+            arrived = {mail["envelope_to"][0] for mail in (await answer.json())["messages"]}
+    assert arrived == {event.order.guest.email for event in ORDERS}
+    assert await database.fetch_value("SELECT sum(doubtful) FROM receipts.receipts") == 0
+
+
+@pytest.mark.slow  # Two Python processes start one after the other.
+@pytest.mark.parametrize("point", POINTS)
+async def test_with_a_server_that_cannot_be_asked(database: Database, tmp_path: Path, point: Point) -> None:
+    """Where the journal knows, each order has one mail; where nobody can know, each double is counted and recognisable."""
+    server = ScriptedSmtp()
+    await server.start()
+    await killed_and_succeeded(database, f"smtp://127.0.0.1:{server.port}?starttls=no", tmp_path, point)
+    await server.stop()
+    copies = Counter(line for mail in server.accepted for line in mail.splitlines() if line.startswith(b"Message-ID"))
+    doubtful = await database.fetch_value("SELECT sum(doubtful) FROM receipts.receipts")
+    assert len(copies) == len(ORDERS)
+    extra = sum(copies.values()) - len(ORDERS)
+    if point in {"claimed", "journalled"}:
+        assert extra == 0
+    assert extra <= doubtful
+    if point == "claimed":
+        assert doubtful == 0
