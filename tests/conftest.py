@@ -8,6 +8,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import structlog
 
 from comanda.engine.database import Database
 from comanda.engine.database.embedded import EmbeddedPostgres
@@ -23,6 +24,13 @@ UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "1
 """A test's server need not survive the machine's loss of power; tests that are about survival start their own."""
 
 _numbers = itertools.count(1)
+
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ def configure_logs(form: str, process: str) -> None:
     ]
     end: list[Processor]
     if form == "json":
-        end = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        # Without local variables: they hold guests' data and secrets, and cost a second to write.
+        plain_dicts = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        end = [structlog.processors.ExceptionRenderer(plain_dicts), structlog.processors.JSONRenderer()]
     else:
         plain = structlog.dev.plain_traceback
         end = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]

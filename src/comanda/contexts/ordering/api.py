@@ -5,11 +5,11 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from comanda.contexts.ordering.documents import OrderAnswer, OrderView, QuoteView, quote_view
 from comanda.contexts.ordering.examples import ORDER_EXAMPLES, QUOTE_EXAMPLES
@@ -19,10 +19,9 @@ from comanda.contexts.ordering.service import CancelAnswer, Ordering, RefundAnsw
 from comanda.contracts.ordering import FulfilmentDetails, OrderLine
 from comanda.engine.idempotency import Answer, parse_key
 from comanda.web.access import require, staff_member
+from comanda.web.raw import RawAnswer
 
-JSON = "application/json"
-
-REPLAYED = "Idempotent-Replayed"
+REPLAYED = b"idempotent-replayed"
 """After Stripe: `true` where the answer was given before."""
 
 KEY = "Idempotency-Key"
@@ -59,12 +58,14 @@ class RefundForm(msgspec.Struct, frozen=True, kw_only=True):
     reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
-def answered(answer: Answer) -> Response[bytes]:
+def answered(answer: Answer) -> ASGIApp:
     """Return a decided answer as a response, byte for byte."""
-    headers = {"Location": answer.location} if answer.location else {}
+    headers = []
+    if answer.location:
+        headers.append((b"location", answer.location.encode("ascii")))
     if answer.replayed:
-        headers[REPLAYED] = "true"
-    return Response(answer.body, status_code=answer.status, media_type=JSON, headers=headers)
+        headers.append((REPLAYED, b"true"))
+    return RawAnswer(answer.status, answer.body, headers)
 
 
 def guest_routes(intake: Intake, ordering: Ordering) -> Sequence[ControllerRouterHandler]:
@@ -94,7 +95,7 @@ def guest_routes(intake: Intake, ordering: Ordering) -> Sequence[ControllerRoute
         request: Request[object, object, State],
         data: Annotated[PlaceOrder, ORDER_EXAMPLES],
         idempotency_key: IdempotencyKey = None,
-    ) -> Response[bytes]:
+    ) -> ASGIApp:
         """Place an order. The same intent, sent again, gets the same answer and makes no second order.
 
         A form that was sent before under another key is answered by 409, whose `order` tells of the earlier order and
@@ -131,7 +132,7 @@ def staff_routes(ordering: Ordering) -> Sequence[ControllerRouterHandler]:
         order_id: UUID,
         data: CancelForm,
         idempotency_key: IdempotencyKey = None,
-    ) -> Response[bytes]:
+    ) -> ASGIApp:
         """Cancel an order; what was paid is given back. Asked twice, it is cancelled once."""
         member = staff_member(request)
         key = parse_key(idempotency_key)
@@ -151,7 +152,7 @@ def staff_routes(ordering: Ordering) -> Sequence[ControllerRouterHandler]:
         order_id: UUID,
         data: RefundForm,
         idempotency_key: IdempotencyKey = None,
-    ) -> Response[bytes]:
+    ) -> ASGIApp:
         """Give money back. Asked twice for the same, it is given back once."""
         member = staff_member(request)
         key = parse_key(idempotency_key)

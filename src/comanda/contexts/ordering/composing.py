@@ -43,6 +43,7 @@ def offer(
     tip: int,
     now: datetime,
     timetable: Timetable,
+    complete: bool = False,
 ) -> Offer:
     """Return the offer; raises `Refused` (invalid) with all that a guest has to mend.
 
@@ -56,13 +57,19 @@ def offer(
         tip: minor units.
         now: the present instant.
         timetable: the restaurant's rules of time.
+        complete: whether the cart is complete already (see `Cart`); then only what may have run out is looked at.
     """
     errors: list[FieldError] = []
     details, area = _fulfilment(restaurant, fulfilment, now, timetable, errors)
     due_at = details.due_at if details is not None else now
-    checked = check_cart(
-        menu, cart, sold_out=restaurant.sold_out, covers=lambda windows: timetable.covers(restaurant, windows, due_at)
-    )
+    checked: Cart | list[FieldError] = cart
+    if not complete or restaurant.sold_out or not menu.always:
+        checked = check_cart(
+            menu,
+            cart,
+            sold_out=restaurant.sold_out,
+            covers=lambda windows: timetable.covers(restaurant, windows, due_at),
+        )
     if not isinstance(checked, Cart):
         raise invalid([*errors, *checked])
     priced = quote(
@@ -128,23 +135,28 @@ def draft(
     restaurant: Restaurant,
     menu: MenuIndex,
     form: CleanForm,
+    cart: Cart,
     *,
     customer_id: UUID,
     coupon: Coupon | None,
     now: datetime,
     timetable: Timetable,
 ) -> Draft:
-    """Return the draft of an order; raises `Refused` where the form is invalid or the total is not the one expected."""
+    """Return the draft of an order whose cart is complete.
+
+    Raises `Refused` where the form is invalid or the total is not the one expected.
+    """
     made = offer(
         restaurant,
         menu,
-        form.cart,
+        cart,
         form.fulfilment,
         coupon_code=form.coupon,
         coupon=coupon,
         tip=form.tip,
         now=now,
         timetable=timetable,
+        complete=True,
     )
     total = made.quote.total
     if form.expected_total is not None and form.expected_total != total:

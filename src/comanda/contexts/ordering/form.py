@@ -6,14 +6,12 @@ texts have one way of being written, or says field by field what a guest should 
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Annotated
 
-import email_validator
 import msgspec
-import phonenumbers
 
 from comanda.contexts.ordering.cart import MAX_LINES, Cart, CartLine, CartOption
+from comanda.contexts.ordering.contact import clean_email, clean_phone
 from comanda.contexts.ordering.texts import clean_text
 from comanda.contracts.catalog import FulfilmentType
 from comanda.contracts.ordering import Address
@@ -197,35 +195,3 @@ def _clean_address(form: AddressForm | None, errors: list[FieldError]) -> Addres
     if not address.postcode:
         errors.append(FieldError("fulfilment.address.postcode", "Tell us the postcode."))
     return address
-
-
-@lru_cache(maxsize=4096)
-def clean_email(email: str) -> str | None:
-    """Return the address in its one form (lower case, domain in Unicode's normal form), or None if it is none.
-
-    The local part is lowered as well: mail servers that tell `Ann@` from `ann@` exist in RFC 5321 only, and guests who
-    write their own name in two ways exist everywhere.
-    """
-    try:
-        return email_validator.validate_email(email.strip(), check_deliverability=False).normalized.lower()
-    except email_validator.EmailNotValidError:
-        return None
-
-
-@lru_cache(maxsize=4096)
-def clean_phone(phone: str, country: str) -> str | None:
-    """Return the number in E.164, empty where none was given, or None if it cannot be one.
-
-    Possible numbers are taken (right length for the country), not only those whose area code is in use today: tables
-    of codes age, and a guest whose new number we refuse is an order lost.
-    """
-    text = phone.strip()
-    if not text:
-        return ""
-    try:
-        number = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

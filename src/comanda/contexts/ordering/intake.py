@@ -255,7 +255,7 @@ class Intake:
     def _compose(
         self, arrival: Arrival, copy: int, key: str, *, stale: bool, attempts: list[AttemptRow], now: datetime
     ) -> Placing | Refused:
-        if arrival.form is None:
+        if arrival.form is None or arrival.cart is None:
             raise AssertionError("only a form without mistakes is made")
         customer_id = UUID(
             bytes=self._seals.hash("customer", arrival.restaurant.id.bytes + arrival.form.email.encode())
@@ -266,6 +266,7 @@ class Intake:
                 arrival.restaurant,
                 arrival.menu,
                 arrival.form,
+                arrival.cart,
                 customer_id=customer_id,
                 coupon=arrival.coupon,
                 now=now,

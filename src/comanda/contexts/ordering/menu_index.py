@@ -41,13 +41,15 @@ class MenuIndex:
         menu: the document.
         items: by item id.
         limited: ids of the items that have a daily stock.
+        always: whether each item can be had at any time of the day.
     """
 
-    __slots__ = ("items", "limited", "menu")
+    __slots__ = ("always", "items", "limited", "menu")
 
     def __init__(self, menu: Menu) -> None:
         self.menu = menu
         self.items = {item.id: _indexed(item) for category in menu.categories for item in category.items}
+        self.always = not any(indexed.item.availability for indexed in self.items.values())
         self.limited = frozenset(id_ for id_, indexed in self.items.items() if indexed.item.daily_stock is not None)
 
     def stock_wanted(self, cart: Cart) -> dict[str, tuple[int, int]]:
