@@ -12,6 +12,7 @@ from comanda.contexts.catalog import module as catalog
 from comanda.contexts.catalog.capacity import ReservedCapacity
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.catalog.timetable import RestaurantTimetable
+from comanda.contexts.customers import module as customers
 from comanda.contexts.kitchen import module as kitchen
 from comanda.contexts.ordering import module as ordering
 from comanda.contexts.ordering.judging import Rules
@@ -137,6 +138,7 @@ def build_house(settings: Settings, *, role: str, connections: int | None = None
             public_url=settings.address,
             sender=settings.mail_from,
         ),
+        customers.build(database=database),
         staff.build(desk, secure=settings.address.startswith("https://")),
     ]
     return House(

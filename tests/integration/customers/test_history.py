@@ -1,0 +1,108 @@
+"""Customers come out of paid orders, each order counted once."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from comanda.contexts.customers.module import build
+from comanda.contexts.customers.service import Customers
+from comanda.contracts.ordering import Address, GuestDetails, OrderPaid
+from comanda.engine.database import Database
+from comanda.engine.errors import Refused
+from comanda.web.access import StaffMember
+from comanda.web.cookies import SESSION_COOKIE
+from tests.fakes.clock import FakeClock
+from tests.fakes.front import Browser, front
+from tests.fakes.orders import RESTAURANT, order_paid
+
+MARKETER = StaffMember(
+    id=UUID(int=1), restaurant_id=RESTAURANT, name="Mia", email="mia@example.org", roles=frozenset({"marketer"})
+)
+
+
+class Sessions:
+    """A marketer is signed in, and a cook."""
+
+    async def member(self, token: str) -> StaffMember | None:
+        """Know two tokens."""
+        cook = msgspec.structs.replace(MARKETER, roles=frozenset({"kitchen"}))
+        return {"marketer": MARKETER, "cook": cook}.get(token)
+
+
+@pytest.fixture
+def customers(database: Database) -> Customers:
+    """Return the customers."""
+    return Customers(database)
+
+
+async def note(database: Database, customers: Customers, event: OrderPaid) -> None:
+    """Hand an event over, in a transaction of its own."""
+    async with database.transaction() as tx:
+        await customers.note_order(tx, event)
+
+
+async def test_an_order_counts_once_however_often_it_is_told(
+    database: Database, customers: Customers, clock: FakeClock
+) -> None:
+    """Ten deliveries of one event at the same time make one customer with one order and one address."""
+    event = order_paid(UUID(int=1), clock.now(), fulfilment="delivery")
+    await asyncio.gather(*(note(database, customers, event) for _ in range(10)))
+    (customer,) = (await customers.find(RESTAURANT, "")).customers
+    assert (customer["orders"], customer["email"]) == (1, "ana@example.org")
+    history = await customers.history(RESTAURANT, customer["id"])
+    assert (len(history.orders), len(history.addresses)) == (1, 1)
+
+
+async def test_a_guest_who_returns_is_the_same_customer(
+    database: Database, customers: Customers, clock: FakeClock
+) -> None:
+    """The latest order tells name and phone, whichever is told first; the same place is one address."""
+    typed_anew = Address(street="RUA AUGUSTA, 1", city="lisboa", postcode="1100 048", detail="2nd  floor")
+    later = GuestDetails(id=UUID(int=99), name="Ana S. Reis", email="ana@example.org", phone="")
+    now = clock.now()
+    second = order_paid(
+        UUID(int=2), now + timedelta(days=1), number=1002, guest=later, address=typed_anew, fulfilment="delivery"
+    )
+    await note(database, customers, second)
+    await note(database, customers, order_paid(UUID(int=1), now, fulfilment="delivery"))
+    (customer,) = (await customers.find(RESTAURANT, "")).customers
+    assert (customer["orders"], customer["name"]) == (2, "Ana S. Reis")
+    assert (customer["first_order_at"], customer["last_order_at"]) == (now, now + timedelta(days=1))
+    history = await customers.history(RESTAURANT, customer["id"])
+    assert [order["number"] for order in history.orders] == [1002, 1001]
+    assert len(history.addresses) == 1
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("ana@", 1), ("ANA@EX", 1), ("sous", 1), ("+3519", 1), ("example.org", 0), ("%", 0), ("a\0b", 0), ("x" * 500, 0)],
+)
+async def test_searching_finds_people(
+    database: Database, customers: Customers, clock: FakeClock, search: str, found: int
+) -> None:
+    """By the beginning of e-mail or phone and by parts of the name; nothing typed is an error or a wildcard."""
+    await note(database, customers, order_paid(UUID(int=1), clock.now()))
+    assert len((await customers.find(RESTAURANT, search)).customers) == found
+
+
+async def test_pages_are_the_marketers_and_stay_in_the_house(
+    database: Database, customers: Customers, clock: FakeClock
+) -> None:
+    """A marketer sees list and history; a cook does not; another restaurant's customers are not there."""
+    await note(database, customers, order_paid(UUID(int=1), clock.now(), fulfilment="delivery"))
+    elsewhere = GuestDetails(id=UUID(int=98), name="Eve", email="eve@example.org", phone="")
+    await note(database, customers, order_paid(UUID(int=2), clock.now(), guest=elsewhere, restaurant_id=UUID(int=8)))
+    async with Browser(front([build(database=database)], Sessions())) as browser:
+        browser.cookies.set(SESSION_COOKIE, "marketer", domain="demo.example")
+        page = (await browser.get("/staff/customers")).text
+        assert ("Ana Sousa" in page, "Eve" in page) == (True, False)
+        assert "Rua Augusta 1" in (await browser.get(f"/staff/customers/{UUID(int=99)}")).text
+        assert (await browser.get(f"/staff/customers/{UUID(int=98)}")).status_code == 404
+        assert (await browser.get("/staff/customers?search=%00%ED%A0%80")).status_code == 200
+        browser.cookies.set(SESSION_COOKIE, "cook", domain="demo.example")
+        assert (await browser.get("/staff/customers")).status_code == 403
+    with pytest.raises(Refused):
+        await customers.history(UUID(int=8), UUID(int=99))
