@@ -16,6 +16,7 @@ COMMANDS = {
     "migrate": "Bring the database to the present shape.",
     "seed": "Fill an empty database with the demo restaurant.",
     "audit": "Check over everything stored that each intent took effect once.",
+    "replay": "Place the orders of a file with many clicks, and check that each was made once.",
     "model": "Print the entity-relationship diagram.",
     "sandbox": "Run the sandbox payment provider.",
     "mailbox": "Run the built-in mailbox.",
