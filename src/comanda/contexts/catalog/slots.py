@@ -6,6 +6,7 @@ of the clock by whole hours.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from comanda.contexts.catalog.hours import is_open, next_opening, stretches
@@ -25,9 +26,14 @@ def lead(trading: Trading, fulfilment: FulfilmentType) -> timedelta:
     return timedelta(minutes=trading.lead_minutes.get(fulfilment, DEFAULT_LEAD_MINUTES[fulfilment]))
 
 
+@lru_cache(maxsize=512)
+def _origin(zone: ZoneInfo) -> datetime:
+    return COUNTED_FROM.replace(tzinfo=zone).astimezone(UTC)
+
+
 def slot_of(trading: Trading, zone: ZoneInfo, due_at: datetime) -> datetime:
     """Return the start, in UTC, of the slot in which `due_at` lies."""
-    origin = COUNTED_FROM.replace(tzinfo=zone).astimezone(UTC)
+    origin = _origin(zone)
     length = timedelta(minutes=trading.slot_minutes)
     return origin + (due_at - origin) // length * length
 
