@@ -113,7 +113,7 @@ async def test_with_the_mailbox(database: Database, mailbox_url: str, tmp_path: 
 @pytest.mark.slow  # Two Python processes start one after the other.
 @pytest.mark.parametrize("point", POINTS)
 async def test_with_a_server_that_cannot_be_asked(database: Database, tmp_path: Path, point: Point) -> None:
-    """Where the journal knows, each order has one mail; where nobody can know, each double is counted and recognisable."""
+    """Where the journal knows, each order has one mail; where nobody can know, each double is counted."""
     server = ScriptedSmtp()
     await server.start()
     await killed_and_succeeded(database, f"smtp://127.0.0.1:{server.port}?starttls=no", tmp_path, point)
