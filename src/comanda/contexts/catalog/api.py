@@ -27,7 +27,10 @@ Fulfilment = Annotated[FulfilmentType, QueryParameter(description="How the order
 
 
 class RestaurantView(msgspec.Struct, frozen=True, kw_only=True):
-    """A restaurant: how and when it sells. Fees and minimums are minor units of `currency`."""
+    """A restaurant: how and when it sells. Fees and minimums are minor units of `currency`.
+
+    `next_opening` is null while it is open, and where it does not open again.
+    """
 
     slug: str
     name: str
@@ -102,6 +105,7 @@ class CatalogApi:
         found = await self._found(slug)
         now = self._clock.now()
         trading = found.trading
+        open_now = self._timetable.is_open(found, now)
         return RestaurantView(
             slug=found.slug,
             name=found.name,
@@ -109,8 +113,8 @@ class CatalogApi:
             timezone=found.timezone,
             country=found.country,
             locale=found.locale,
-            open_now=self._timetable.is_open(found, now),
-            next_opening=self._timetable.next_opening(found, now),
+            open_now=open_now,
+            next_opening=None if open_now else self._timetable.next_opening(found, now),
             hours=trading.hours,
             fulfilments=trading.fulfilments,
             delivery_areas=trading.delivery_areas,
