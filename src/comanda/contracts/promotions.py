@@ -65,3 +65,7 @@ class CouponDesk(Protocol):
     async def release_all(self, tx: Transaction, order_ids: Sequence[UUID]) -> None:
         """Give back what these orders redeemed, set-wise."""
         ...
+
+    async def undo(self, tx: Transaction, order_ids: Sequence[UUID]) -> None:
+        """Take back what `reserve` did for these orders in this very transaction: they were not made after all."""
+        ...

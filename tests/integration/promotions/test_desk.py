@@ -114,6 +114,23 @@ async def test_what_is_released_twice_is_given_back_once(database: Database, des
         assert await desk.reserve(tx, again) == {again[1].order_id: "total"}
 
 
+async def test_what_is_undone_leaves_no_trace(database: Database, desk: Coupons, ids: SeededIds) -> None:
+    """An order that was not made after all leaves neither a redemption nor a count, and its neighbours keep theirs."""
+    coupons = [await coupon_row(database, 1, total=5, guest=2), await coupon_row(database, 2)]
+    needs = [
+        CouponNeed(order_id=ids.new(), coupon_id=coupon, customer_id=UUID(int=8), discount=1)
+        for coupon in coupons
+        for _ in range(2)
+    ]
+    async with database.transaction() as tx:
+        assert await desk.reserve(tx, needs) == {}
+        await desk.undo(tx, [needs[0].order_id, needs[2].order_id, ids.new()])
+    left = await database.fetch("SELECT order_id, state FROM promotions.redemptions ORDER BY order_id")
+    assert [tuple(row.values()) for row in left] == [(needs[n].order_id, "reserved") for n in (1, 3)]
+    assert await database.fetch_value(REDEEMED, coupons[0]) == 1
+    assert await database.fetch_value("SELECT redeemed FROM promotions.guest_counts") == 1
+
+
 async def test_a_coupon_without_limits_makes_nobody_wait(database: Database, desk: Coupons, ids: SeededIds) -> None:
     """Two open transactions redeem the same coupon side by side, and both count."""
     coupon = await coupon_row(database, 1)

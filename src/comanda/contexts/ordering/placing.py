@@ -164,7 +164,7 @@ class Placer:
             return list(placings)
         out = [p for p in placings if p.draft.id in refused]
         ids = [p.draft.id for p in out]
-        await self._coupons.release_all(tx, ids)
+        await self._coupons.undo(tx, ids)
         await self._capacity.release_all(tx, ids)
         await delete_orders(tx, out)
         await remove(tx, [(p.arrival.scope, p.key) for p in out])

@@ -90,13 +90,28 @@ class Coupons:
         held = await store.coupons_of(tx, order_ids)
         # The coupons' rows first, as in `reserve`: whoever holds them holds the guests' counts too.
         limits = await store.lock_limited(tx, held) if held else {}
-        released = await store.release(tx, order_ids)
-        times = Counter(coupon_id for coupon_id, _ in released if coupon_id in limits)
-        if times:
-            await store.count(tx, {coupon_id: -number for coupon_id, number in times.items()})
-        guests = Counter(key for key in released if key[0] in limits and limits[key[0]].guest is not None)
-        if guests:
-            await store.uncount_guests(tx, dict(guests))
+        await _uncount(tx, await store.release(tx, order_ids), limits)
+
+    async def undo(self, tx: Transaction, order_ids: Sequence[UUID]) -> None:
+        """Take back what `reserve` did for these orders in this very transaction: they were not made after all.
+
+        Unlike what is released, this leaves no redemption behind: there is no order that it could belong to.
+        """
+        if not order_ids:
+            return
+        erased = await store.erase(tx, order_ids)
+        limits = await store.lock_limited(tx, {coupon_id for coupon_id, _ in erased}) if erased else {}
+        await _uncount(tx, erased, limits)
+
+
+async def _uncount(tx: Transaction, gone: Sequence[store.GuestKey], limits: dict[UUID, store.Limits]) -> None:
+    """Count redemptions out of the counters of coupons whose rows are locked; those without limits have none."""
+    times = Counter(coupon_id for coupon_id, _ in gone if coupon_id in limits)
+    if times:
+        await store.count(tx, {coupon_id: -number for coupon_id, number in times.items()})
+    guests = Counter(key for key in gone if key[0] in limits and limits[key[0]].guest is not None)
+    if guests:
+        await store.uncount_guests(tx, dict(guests))
 
 
 def _granted(

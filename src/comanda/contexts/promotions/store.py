@@ -70,6 +70,8 @@ UPDATE promotions.redemptions SET state = 'released' WHERE order_id = ANY($1) AN
 RETURNING coupon_id, customer_id
 """
 
+ERASE = "DELETE FROM promotions.redemptions WHERE order_id = ANY($1) RETURNING coupon_id, customer_id"
+
 UNCOUNT_GUEST = """
 UPDATE promotions.guest_counts SET redeemed = redeemed - $3
 WHERE coupon_id = $1 AND customer_id = $2 AND redeemed >= $3
@@ -201,6 +203,11 @@ async def coupons_of(tx: Transaction, order_ids: Sequence[UUID]) -> list[UUID]:
 async def release(tx: Transaction, order_ids: Sequence[UUID]) -> list[GuestKey]:
     """Mark the orders' redemptions as released; return what they were of, those alone that were not released yet."""
     return [(row["coupon_id"], row["customer_id"]) for row in await tx.fetch(RELEASE, order_ids)]
+
+
+async def erase(tx: Transaction, order_ids: Sequence[UUID]) -> list[GuestKey]:
+    """Delete the orders' redemptions; return what they were of."""
+    return [(row["coupon_id"], row["customer_id"]) for row in await tx.fetch(ERASE, order_ids)]
 
 
 async def uncount_guests(tx: Transaction, times: dict[GuestKey, int]) -> None:
