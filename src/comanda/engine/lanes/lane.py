@@ -33,6 +33,9 @@ LEAST_GAP_S = 0.005
 PARKED_EVERY_S = 0.25
 """How often a lane asks for parked events whose next try is due."""
 
+STUMBLED_S = 1.0
+"""How long a lane waits after an error of its own."""
+
 SKIP_EVERY_S = 5.0
 """How often a lane moves its cursors over stretches of the log that hold nothing for it."""
 
@@ -88,6 +91,12 @@ class Lane(ABC):
             except Unavailable as error:
                 log.warning("lane waits for the database", lane=self.name, reason=str(error))
                 await wait_until_set(stopping, 0.5)
+                count = 0
+            except Exception:
+                # Not about any event, which would be parked: the lane's own work failed. It may succeed the next time,
+                # and a lane that ended here would be missed by nobody.
+                log.exception("lane stumbled", lane=self.name)
+                await wait_until_set(stopping, STUMBLED_S)
                 count = 0
             if count:
                 idle = 0

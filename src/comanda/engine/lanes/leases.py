@@ -42,9 +42,15 @@ ORDER BY w.id
 """
 
 RENEW = """
-UPDATE engine.cursors SET leased_until = clock_timestamp() + make_interval(secs => $2)
-WHERE owner = $1 RETURNING consumer, shard, epoch
+WITH mine AS (
+    SELECT shard FROM engine.cursors WHERE consumer = $1 AND owner = $2 ORDER BY shard FOR NO KEY UPDATE
+)
+UPDATE engine.cursors c SET leased_until = clock_timestamp() + make_interval(secs => $3)
+FROM mine WHERE c.consumer = $1 AND c.shard = mine.shard
+RETURNING c.shard, c.epoch
 """
+"""One consumer's cursors at a time, locked by shard as the lane locks them: a renewal that waits for one lane's
+transaction holds up no other lane, and the two never wait for each other in a circle."""
 
 TAKE = """
 WITH free AS (
@@ -59,8 +65,12 @@ RETURNING c.shard, c.epoch
 """
 
 GIVE = """
-UPDATE engine.cursors SET owner = NULL, leased_until = NULL
-WHERE consumer = $1 AND owner = $2 AND shard = ANY ($3::smallint[])
+WITH given AS (
+    SELECT shard FROM engine.cursors WHERE consumer = $1 AND owner = $2 AND shard = ANY ($3::smallint[])
+    ORDER BY shard FOR NO KEY UPDATE
+)
+UPDATE engine.cursors c SET owner = NULL, leased_until = NULL
+FROM given WHERE c.consumer = $1 AND c.shard = given.shard
 """
 
 GIVE_ALL = "UPDATE engine.cursors SET owner = NULL, leased_until = NULL WHERE owner = $1"
@@ -215,9 +225,9 @@ class Leases:
         # The lease counts from before the question, so that we never believe in it longer than the database does.
         asked_at = self._clock.monotonic()
         renewed: dict[str, dict[int, int]] = {name: {} for name in self._consumers}
-        for row in await connection.fetch(RENEW, worker_id, self._lease_s):
-            if row["consumer"] in renewed:
-                renewed[row["consumer"]][row["shard"]] = row["epoch"]
+        for consumer in self._consumers:
+            for row in await connection.fetch(RENEW, consumer, worker_id, self._lease_s):
+                renewed[consumer][row["shard"]] = row["epoch"]
         alive = {row["id"]: msgspec.json.decode(row["lanes"]) for row in await connection.fetch(ALIVE, LIFE_LOCK)}
         changed = False
         for consumer in self._consumers:

@@ -28,16 +28,27 @@ FROM mine CROSS JOIN LATERAL (
 ORDER BY e.shard, e.position, e.id
 """
 
-MOVE = """
+LOCKED = """
+WITH locked AS (
+    SELECT c.shard FROM engine.cursors c
+    JOIN unnest($2::smallint[], $3::bigint[]) AS held (shard, epoch) ON c.shard = held.shard AND c.epoch = held.epoch
+    WHERE c.consumer = $1 ORDER BY c.shard FOR NO KEY UPDATE OF c
+)
+"""
+"""Locks cursors by shard, as their renewal does."""
+
+MOVE = f"""
+{LOCKED}
 UPDATE engine.cursors c SET position = m.position, id = m.id
-FROM unnest($2::smallint[], $3::bigint[], $4::xid8[], $5::bigint[]) AS m (shard, epoch, position, id)
-WHERE c.consumer = $1 AND c.shard = m.shard AND c.epoch = m.epoch
+FROM locked JOIN unnest($2::smallint[], $4::xid8[], $5::bigint[]) AS m (shard, position, id) ON m.shard = locked.shard
+WHERE c.consumer = $1 AND c.shard = locked.shard
 """
 
 SKIP = f"""
+{LOCKED}
 UPDATE engine.cursors c SET position = {HORIZON}, id = 0
-FROM unnest($2::smallint[], $3::bigint[]) AS held (shard, epoch)
-WHERE c.consumer = $1 AND c.shard = held.shard AND c.epoch = held.epoch
+FROM locked
+WHERE c.consumer = $1 AND c.shard = locked.shard
 AND EXISTS (
     SELECT FROM engine.events e
     WHERE e.shard = c.shard AND (e.position, e.id) > (c.position, c.id) AND e.position < {HORIZON}
