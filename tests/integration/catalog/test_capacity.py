@@ -52,6 +52,7 @@ async def test_needs_are_granted_in_order_and_whole_or_not_at_all(database: Data
     assert await database.fetch_value(STOCK_HELD, "cake") == 0
 
 
+@pytest.mark.slow  # A thousand tries, for a few do not collide.
 async def test_a_thousand_tries_on_a_stock_of_a_hundred_give_a_hundred(database: Database, ids: SeededIds) -> None:
     """However the tries are grouped and interleaved, exactly what there is gets reserved, and no deadlock is seen."""
     await restaurant_row(database)

@@ -35,6 +35,7 @@ def desk(database: Database, clock: FakeClock) -> Coupons:
     return Coupons(database, clock)
 
 
+@pytest.mark.slow  # A thousand tries, for a few do not collide.
 async def test_a_thousand_tries_on_a_limit_of_a_hundred_give_a_hundred(
     database: Database, desk: Coupons, ids: SeededIds
 ) -> None:
