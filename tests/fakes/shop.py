@@ -62,6 +62,7 @@ class Shop:
     log: EventLog
     seals: Seals
     parts: Parts
+    needs: Needs
 
     async def place(self, form: dict[str, Any], *, key: str | None = None, caller: str = "guest") -> Answer:
         """Send a form as JSON."""
@@ -124,24 +125,31 @@ async def open_shop(
         )
         async with database.transaction() as tx:
             await catalog.create(tx, restaurant)
-    parts = assemble(
-        Needs(
-            database=database,
-            log=log,
-            restaurants=restaurants,
-            capacity=ReservedCapacity(),
-            coupons=Coupons(database, clock),
-            timetable=RestaurantTimetable(),
-            seals=seals,
-            rules=rules,
-            once=Once(database, clock),
-            clock=clock,
-            ids=ids,
-        )
+    needs = Needs(
+        database=database,
+        log=log,
+        restaurants=restaurants,
+        capacity=ReservedCapacity(),
+        coupons=Coupons(database, clock),
+        timetable=RestaurantTimetable(),
+        seals=seals,
+        rules=rules,
+        once=Once(database, clock),
+        clock=clock,
+        ids=ids,
     )
+    parts = assemble(needs)
     await parts.intake.start()
     try:
-        yield Shop(database=database, restaurants=restaurants, catalog=catalog, log=log, seals=seals, parts=parts)
+        yield Shop(
+            database=database,
+            restaurants=restaurants,
+            catalog=catalog,
+            log=log,
+            seals=seals,
+            parts=parts,
+            needs=needs,
+        )
     finally:
         await parts.intake.stop()
 

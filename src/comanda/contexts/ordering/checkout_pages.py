@@ -4,7 +4,6 @@ Each rendered checkout carries an attempt id, which becomes the idempotency key:
 order. The cart travels in the form, sealed, so that it is the same form also after the cookie was emptied.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,17 +16,16 @@ from litestar.response import Redirect, Template
 from comanda.contexts.ordering.cart import Cart
 from comanda.contexts.ordering.cart_cookie import CartCookies
 from comanda.contexts.ordering.cart_edits import still_on_the_menu
-from comanda.contexts.ordering.checkout_form import TIPS, Typed, order_meant, tip_meant, tip_of, told, typed
+from comanda.contexts.ordering.checkout_form import TIPS, Typed, order_meant, tip_of, told, typed
+from comanda.contexts.ordering.checkout_prices import CheckoutPrices
 from comanda.contexts.ordering.documents import OrderAnswer
 from comanda.contexts.ordering.form import PlaceOrder
 from comanda.contexts.ordering.guest_pages import cart_context, page_context
 from comanda.contexts.ordering.intake import GUEST, Intake
 from comanda.contexts.ordering.menu_index import MenuIndex, MenuIndexes
-from comanda.contexts.ordering.prices import quote as price
 from comanda.contexts.ordering.refusals import invalid
 from comanda.contexts.ordering.service import Ordering
 from comanda.contracts.catalog import FulfilmentType, Restaurant, Timetable
-from comanda.contracts.ordering import Quote
 from comanda.engine.clock import Clock
 from comanda.engine.errors import FieldError, Refused, Unavailable
 from comanda.engine.idempotency import parse_key
@@ -69,6 +67,7 @@ class CheckoutPages:
         self._timetable = timetable
         self._menus = menus
         self._carts = carts
+        self._prices = CheckoutPrices(ordering, clock)
         self._shows_test_cards = shows_test_cards
         self._clock = clock
         self._ids = ids
@@ -139,11 +138,13 @@ class CheckoutPages:
         unavailable: bool = False,
     ) -> Template:
         known = still_on_the_menu(menu, cart)
-        quote, mistakes = await self._quote(restaurant, menu, known, wanted)
+        quote, mistakes = await self._prices.of(restaurant, menu, known, wanted)
         if only_price:
             # Whoever asks for the price has not said that they are done: empty fields are no mistakes yet.
             mistakes = [mistake for mistake in mistakes if _is_filled_in(mistake, wanted)]
-        shown = refused.fields if refused is not None else mistakes if only_price else []
+        shown = [*refused.fields, *(m for m in mistakes if m.path == "coupon")] if refused is not None else mistakes
+        if unavailable or (refused is None and not only_price):
+            shown = []
         beside, above = told(shown)
         if refused is not None and not refused.fields:
             above.append(refused.message)
@@ -162,22 +163,6 @@ class CheckoutPages:
         status = 503 if unavailable else STATUS[refused.kind] if refused is not None else 200
         shared = page_context(restaurant) | cart_context(menu, known)
         return Template("ordering/checkout.html", context=context | shared, status_code=status)
-
-    async def _quote(
-        self, restaurant: Restaurant, menu: MenuIndex, cart: Cart, wanted: Typed
-    ) -> tuple[Quote, Sequence[FieldError]]:
-        """Return the price of what is typed so far, and what stands in the way of ordering it."""
-        items = _items(menu, cart)
-        tip = tip_meant(wanted, items, restaurant.currency) or 0
-        meant = order_meant(wanted, restaurant.slug, cart, currency=restaurant.currency, items=items)
-        if not isinstance(meant, PlaceOrder):
-            return price(menu, cart, trading=restaurant.trading, tip=tip), meant
-        try:
-            return (await self._ordering.quote(meant)).quote, ()
-        except Refused as refused:
-            return price(menu, cart, trading=restaurant.trading, tip=tip), refused.fields
-        except Unavailable:
-            return price(menu, cart, trading=restaurant.trading, tip=tip), ()
 
     def _times(self, restaurant: Restaurant, fulfilment: FulfilmentType) -> list[datetime]:
         now = self._clock.now()
