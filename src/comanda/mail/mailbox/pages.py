@@ -39,6 +39,7 @@ FRAME_POLICY = (
 )
 """For the HTML part of a mail: styles and its own images, nothing else."""
 
+_ADDRESS_OF_NAMED = re.compile(r"(?<=[^\s,])\s*<[^<>]*>")
 _HEAD = re.compile(r"<head\b[^>]*>|<!doctype[^>]*>", re.IGNORECASE)
 
 Number = Annotated[int, PathParameter()]
@@ -93,6 +94,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters["people"] = people
 
     def routes(self) -> list[HTTPRouteHandler]:
         """Return what the application serves."""
@@ -185,6 +187,11 @@ class Pages:
             media_type="text/html; charset=utf-8",
             headers={"Content-Security-Policy": PAGE_POLICY},
         )
+
+
+def people(addresses: str) -> str:
+    """Return the names of those who have one, else the addresses: `Ada, bob@example.com`."""
+    return _ADDRESS_OF_NAMED.sub("", addresses)
 
 
 def _static() -> list[HTTPRouteHandler]:
