@@ -3,20 +3,20 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from comanda.engine.clock import SystemClock
 from comanda.engine.database import Database
 from comanda.engine.events import EventLog, Waker
+from comanda.mail import from_url
 from tests.fakes.full_orders import full_order_paid
 from tests.fakes.smtp_server import ScriptedSmtp
+from tests.integration.mail.mailbox_process import MailboxProcess
 from tests.integration.receipts.doomed_worker import Point
 
 ROOT = Path(__file__).parents[3]
@@ -71,42 +71,22 @@ async def killed_and_succeeded(database: Database, mail_url: str, disk: Path, po
 
 
 @pytest.fixture
-async def mailbox_url(tmp_path: Path) -> AsyncIterator[str]:
-    """The mailbox, as the process it is."""
-    ports = []
-    for _ in range(2):
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            ports.append(listener.getsockname()[1])
-    smtp_port, http_port = ports
-    code = "import sys; from pathlib import Path; from comanda.mail.mailbox.server import run; "
-    code += "run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))"
-    process = await spawn("-c", code, str(tmp_path / "mailbox"), str(smtp_port), str(http_port))
-    clock = SystemClock()
-    async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                async with session.get(f"http://127.0.0.1:{http_port}/healthz"):
-                    break
-            except aiohttp.ClientError:
-                await clock.sleep(0.05)
-    yield f"mailbox://127.0.0.1:{smtp_port}?http={http_port}"
-    process.terminate()
-    assert await process.wait() == 0
+async def mailbox(tmp_path: Path) -> AsyncIterator[MailboxProcess]:
+    """The mailbox, running."""
+    mailbox = MailboxProcess(tmp_path / "mailbox")
+    await mailbox.start()
+    yield mailbox
+    await mailbox.kill()
 
 
 @pytest.mark.slow  # Three Python processes start one after the other.
 @pytest.mark.parametrize("point", POINTS)
-async def test_with_the_mailbox(database: Database, mailbox_url: str, tmp_path: Path, point: Point) -> None:
+async def test_with_the_mailbox(database: Database, mailbox: MailboxProcess, tmp_path: Path, point: Point) -> None:
     """Killed at any point, each order has exactly one receipt in the mailbox, and none is in doubt."""
-    await killed_and_succeeded(database, mailbox_url, tmp_path, point)
-    http = mailbox_url.rpartition("=")[2]
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{http}") as session:
-        async with session.get("/api/doubles") as answer:
-            assert await answer.json() == {"count": len(ORDERS), "doubles": []}
-        async with session.get("/api/messages") as answer:
-            arrived = {mail["envelope_to"][0] for mail in (await answer.json())["messages"]}
-    assert arrived == {event.order.guest.email for event in ORDERS}
+    await killed_and_succeeded(database, mailbox.url, tmp_path, point)
+    assert await mailbox.get("/api/doubles") == {"count": len(ORDERS), "doubles": []}
+    for message_id in await database.fetch("SELECT message_id FROM receipts.receipts"):
+        assert await from_url(mailbox.url).look_up(message_id["message_id"]) == "accepted"
     assert await database.fetch_value("SELECT sum(doubtful) FROM receipts.receipts") == 0
 
 
