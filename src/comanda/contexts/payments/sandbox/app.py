@@ -24,7 +24,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import FromQuery
+from litestar.params import FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from comanda.contexts.payments.sandbox import ledger
@@ -173,12 +173,12 @@ def build_app(
 
 def _money(sandbox: Sandbox) -> Sequence[ControllerRouterHandler]:
     @route("/v1/charges", http_method="POST")
-    async def charge(request: AnyRequest, data: ChargeBody) -> Response[Movement]:
+    async def charge(request: AnyRequest, data: JSONBody[ChargeBody]) -> Response[Movement]:
         with sandbox.working():
             return await sandbox.charge(request, data)
 
     @route("/v1/refunds", http_method="POST")
-    async def refund(request: AnyRequest, data: RefundBody) -> Response[Movement]:
+    async def refund(request: AnyRequest, data: JSONBody[RefundBody]) -> Response[Movement]:
         with sandbox.working():
             return await sandbox.refund(request, data)
 
@@ -207,13 +207,13 @@ def _admin(sandbox: Sandbox) -> Sequence[ControllerRouterHandler]:
         return sandbox.current.faults
 
     @put("/admin/faults")
-    async def set_faults(data: Faults) -> Faults:
+    async def set_faults(data: JSONBody[Faults]) -> Faults:
         await sandbox.current.set_faults(data)
         sandbox.delivery.signal()
         return data
 
     @put("/admin/webhook")
-    async def set_webhook(data: WebhookTarget) -> dict[str, str]:
+    async def set_webhook(data: JSONBody[WebhookTarget]) -> dict[str, str]:
         await sandbox.current.set_target(data)
         sandbox.delivery.signal()
         return {"url": data.url}
