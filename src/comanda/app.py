@@ -29,8 +29,8 @@ from comanda.contracts import events
 from comanda.contracts.module import Module
 from comanda.engine.clock import Clock, SystemClock
 from comanda.engine.database import Database
+from comanda.engine.database.partitions import ensure_partitions
 from comanda.engine.events import EventCatalogue, EventLog, Waker
-from comanda.engine.events.partitions import ensure_partitions
 from comanda.engine.files import FileStore
 from comanda.engine.files import from_url as files_from_url
 from comanda.engine.idempotency import Once, Seals
@@ -41,6 +41,7 @@ from comanda.installation import derived_secret, installation_secret
 from comanda.mail import Courier, Journal
 from comanda.mail import from_url as mail_from_url
 from comanda.settings import Settings
+from comanda.tables import PARTITIONED
 from comanda.web.bodies import MAX_BODY_BYTES
 from comanda.web.description import description, openapi_config
 from comanda.web.health import health_routes
@@ -248,7 +249,7 @@ class _WorkerProcess:
 
     async def _ensure_partitions(self) -> None:
         async with self._house.database.transaction() as tx:
-            await ensure_partitions(tx, self._house.clock)
+            await ensure_partitions(tx, PARTITIONED, self._house.clock)
 
     async def start(self) -> None:
         """Open the house and begin to work."""

@@ -55,8 +55,8 @@ wanted AS (
     SELECT o.id, o.number, l.item_id, sum(l.quantity) AS quantity
     FROM limited
     JOIN ordering.orders o ON (o.restaurant_id, o.menu_version) = (limited.restaurant_id, limited.version)
-    JOIN ordering.order_lines l ON (l.order_id, l.restaurant_id, l.item_id)
-        = (o.id, o.restaurant_id, limited.item_id)
+    JOIN ordering.order_lines l ON (l.order_id, l.item_id)
+        = (o.id, limited.item_id)
     WHERE o.status NOT IN {GAVE_BACK}
     GROUP BY o.id, o.number, l.item_id
 )

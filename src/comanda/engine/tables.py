@@ -19,6 +19,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
+from comanda.engine.database.partitions import TimePartitions
+
 
 class Xid8(UserDefinedType[int]):
     """PostgreSQL's 64-bit transaction id."""
@@ -38,6 +40,10 @@ class Base(DeclarativeBase):
     """The engine's own metadata; contexts have theirs."""
 
     metadata = MetaData(schema="engine")
+
+
+PARTITIONED = (TimePartitions(table="engine.events", column="at", kind="timestamp", period="day", ahead=7),)
+"""The engine's tables that are cut by time."""
 
 
 class EventRow(Base):

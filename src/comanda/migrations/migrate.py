@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from comanda.engine.clock import Clock, SystemClock
 from comanda.engine.database import Database
-from comanda.engine.events.partitions import ensure_partitions
+from comanda.engine.database.partitions import ensure_partitions
+from comanda.tables import PARTITIONED
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ async def migrate(url: str, *, clock: Clock | None = None, revision: str = "head
         finally:
             # The lock goes with the connection.
             await engine.dispose()
-        await database.run(lambda tx: ensure_partitions(tx, clock or SystemClock()))
+        await database.run(lambda tx: ensure_partitions(tx, PARTITIONED, clock or SystemClock()))
     finally:
         await database.stop()
 

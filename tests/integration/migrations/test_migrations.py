@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from comanda.engine.database import Database
-from comanda.engine.events.partitions import DAYS_AHEAD, ensure_partitions
+from comanda.engine.database.partitions import ensure_partitions
+from comanda.engine.tables import PARTITIONED as LOG
 from comanda.migrations import migrate
 from comanda.migrations.comparison import OPTIONS, know_our_types
 from comanda.tables import METADATA
@@ -41,7 +42,7 @@ async def test_many_starters_migrate_an_empty_database_once(empty_database_url: 
     database = Database(empty_database_url)
     await database.start()
     assert await database.fetch_value("SELECT count(*) FROM engine.schema_version") == 1
-    assert await database.fetch_value(PARTITIONS) == DAYS_AHEAD + 2
+    assert await database.fetch_value(PARTITIONS) == LOG[0].ahead + 2
     await database.stop()
 
 
@@ -63,7 +64,7 @@ async def test_events_of_a_day_without_partition_move_into_it(database: Database
     position = await database.fetch_value("SELECT position::text FROM engine.events")
     assert await database.fetch_value("SELECT count(*) FROM engine.events_default") == 1
 
-    made = await database.run(lambda tx: ensure_partitions(tx, FakeClock(today), days_ahead=0))
+    made = await database.run(lambda tx: ensure_partitions(tx, LOG, FakeClock(today)))
 
     assert made == [name]
     assert await database.fetch_value("SELECT count(*) FROM engine.events_default") == 0
@@ -75,9 +76,9 @@ async def test_events_of_a_day_without_partition_move_into_it(database: Database
 async def test_partitions_stay_ahead_as_days_pass(database: Database) -> None:
     """Each day one more partition is made, and running it twice makes none."""
     tomorrow = FakeClock(await database.fetch_value("SELECT now()") + timedelta(days=1))
-    made = await database.run(lambda tx: ensure_partitions(tx, tomorrow))
+    made = await database.run(lambda tx: ensure_partitions(tx, LOG, tomorrow))
     assert len(made) == 1
-    assert await database.run(lambda tx: ensure_partitions(tx, tomorrow)) == []
+    assert await database.run(lambda tx: ensure_partitions(tx, LOG, tomorrow)) == []
 
 
 @pytest.mark.parametrize("table", ["engine.events", "engine.events_default"])
@@ -87,4 +88,4 @@ async def test_making_partitions_gives_up_soon_when_the_log_is_locked(database: 
     async with database.transaction() as holder:
         await holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(Exception, match="lock timeout"):
-            await database.run(lambda tx: ensure_partitions(tx, far))
+            await database.run(lambda tx: ensure_partitions(tx, LOG, far))

@@ -14,7 +14,7 @@ from comanda.engine.database import Database
 from comanda.engine.errors import Refused
 from comanda.engine.idempotency import Answer
 from tests.fakes.clock import FakeClock
-from tests.fakes.shop import Shop, add_coupon, identity, open_shop, order_form, outcomes
+from tests.fakes.shop import RESTAURANT, Shop, add_coupon, identity, open_shop, order_form, outcomes
 
 ORDERS = "ordering.orders"
 HOUR = 3600.0
@@ -47,7 +47,7 @@ async def test_replay_survives_a_changed_world(shop: Shop, clock: FakeClock) -> 
     """What was sold out or closed since makes no difference to a retry."""
     first = await shop.place(order_form(), key="k1")
     async with shop.database.transaction() as tx:
-        await shop.catalog.sell_out(tx, shop.restaurants._slugs and next(iter(shop.restaurants._slugs)), "margherita")  # noqa: SLF001
+        await shop.catalog.sell_out(tx, RESTAURANT, "margherita")
     clock.advance(2.0)
     reordered = order_form(customer={"phone": "+39 06 6982 1234", "name": " ann  LEE", "email": "Ann@Example.com"})
     again = await shop.place(reordered, key="k1")

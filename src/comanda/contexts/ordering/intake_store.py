@@ -56,20 +56,14 @@ ON CONFLICT (restaurant_id, form_hash, copy) DO NOTHING
 RETURNING id
 """
 
-DELETE_ORDERS = """
-DELETE FROM ordering.orders o USING unnest($1::uuid[], $2::uuid[]) AS d (id, restaurant_id)
-WHERE o.id = d.id AND o.restaurant_id = d.restaurant_id
-"""
+DELETE_ORDERS = "DELETE FROM ordering.orders WHERE id = ANY ($1::uuid[])"
 
 INSERT_LINES = """
-INSERT INTO ordering.order_lines (
-    order_id, restaurant_id, place, item_id, name, quantity, unit_price, total, options, note
-)
-SELECT order_id, restaurant_id, place, item_id, name, quantity, unit_price, total, options::jsonb, note
+INSERT INTO ordering.order_lines (order_id, place, item_id, name, quantity, unit_price, total, options, note)
+SELECT order_id, place, item_id, name, quantity, unit_price, total, options::jsonb, note
 FROM unnest(
-    $1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::int[], $7::bigint[], $8::bigint[], $9::text[],
-    $10::text[]
-) AS l (order_id, restaurant_id, place, item_id, name, quantity, unit_price, total, options, note)
+    $1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::text[], $9::text[]
+) AS l (order_id, place, item_id, name, quantity, unit_price, total, options, note)
 """
 
 INSERT_ATTEMPTS = """
@@ -189,7 +183,7 @@ async def insert_orders(tx: Transaction, placings: Sequence[Placing], now: datet
 
 async def delete_orders(tx: Transaction, placings: Sequence[Placing]) -> None:
     """Take back orders that were inserted in this transaction."""
-    await tx.execute(DELETE_ORDERS, [p.draft.id for p in placings], [p.draft.restaurant.id for p in placings])
+    await tx.execute(DELETE_ORDERS, [p.draft.id for p in placings])
 
 
 async def insert_lines(tx: Transaction, placings: Sequence[Placing]) -> None:
@@ -198,7 +192,6 @@ async def insert_lines(tx: Transaction, placings: Sequence[Placing]) -> None:
     await tx.execute(
         INSERT_LINES,
         [draft.id for draft, _, _ in lines],
-        [draft.restaurant.id for draft, _, _ in lines],
         [place for _, place, _ in lines],
         [line.item for _, _, line in lines],
         [line.name for _, _, line in lines],

@@ -7,7 +7,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     DateTime,
-    ForeignKeyConstraint,
+    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from comanda.contexts.ordering.states import STATUSES
+from comanda.engine.database.partitions import TimePartitions
 
 FIRST_NUMBER = 1001
 """The first order's number: four digits look like an order, one digit like a mistake."""
@@ -40,12 +41,19 @@ NUMBERS = Sequence("order_numbers", start=FIRST_NUMBER, data_type=BigInteger, me
 """Order numbers rise and may skip; none is given twice."""
 
 
+PARTITIONED = (
+    TimePartitions(table="ordering.order_lines", column="order_id", kind="uuid7", period="month", ahead=2),
+    TimePartitions(table="ordering.attempts", column="at", kind="timestamp", period="month", ahead=2),
+)
+"""The tables that are cut by time; an order's id, a UUIDv7, tells the month of its lines."""
+
+
 class Order(Base):
     """What one guest ordered once.
 
     `(restaurant_id, form_hash, copy)` is unique: the same form is the same order, unless the guest has said "yes,
-    again", and then `copy` counts. Tables are partitioned by restaurant, so that this holds for all time and not only
-    within a partition of dates.
+    again", and then `copy` counts. For this to hold for all time the table is whole: a unique constraint cannot reach
+    over partitions of dates. What grows faster, the lines and the attempts, is cut by month.
     """
 
     __tablename__ = "orders"
@@ -65,11 +73,10 @@ class Order(Base):
         Index("orders_by_time", "restaurant_id", "placed_at"),
         Index("orders_by_customer", "restaurant_id", "customer_id", "placed_at"),
         Index("orders_unpaid", "placed_at", postgresql_where=text("status = 'placed'")),
-        {"postgresql_partition_by": "HASH (restaurant_id)"},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    restaurant_id: Mapped[UUID] = mapped_column(primary_key=True, info={"refers_to": "catalog.restaurants.id"})
+    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
     number: Mapped[int] = mapped_column(BigInteger)
     form_hash: Mapped[bytes] = mapped_column(LargeBinary)
     copy: Mapped[int] = mapped_column(Integer)
@@ -105,19 +112,14 @@ class Line(Base):
 
     __tablename__ = "order_lines"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["order_id", "restaurant_id"],
-            ["ordering.orders.id", "ordering.orders.restaurant_id"],
-            name="order_lines_of_order",
-            ondelete="CASCADE",
-        ),
         CheckConstraint("quantity >= 1", name="order_lines_quantity_positive"),
         CheckConstraint("unit_price >= 0 AND total = unit_price * quantity", name="order_lines_total_adds_up"),
-        {"postgresql_partition_by": "HASH (restaurant_id)"},
+        {"postgresql_partition_by": "RANGE (order_id)"},
     )
 
-    order_id: Mapped[UUID] = mapped_column(primary_key=True)
-    restaurant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID] = mapped_column(
+        ForeignKey("ordering.orders.id", name="order_lines_of_order", ondelete="CASCADE"), primary_key=True
+    )
     place: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     item_id: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
@@ -137,11 +139,11 @@ class Attempt(Base):
             "outcome IN ('placed', 'replayed', 'asked', 'key_reused', 'refused')", name="attempts_outcome_known"
         ),
         Index("attempts_by_order", "order_id", postgresql_where=text("order_id IS NOT NULL")),
-        Index("attempts_by_time", "at", postgresql_using="brin"),
+        {"postgresql_partition_by": "RANGE (at)"},
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    at: Mapped[datetime] = mapped_column(MOMENT)
+    at: Mapped[datetime] = mapped_column(MOMENT, primary_key=True)
     restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
     order_id: Mapped[UUID | None] = mapped_column(info={"refers_to": "ordering.orders.id"})
     outcome: Mapped[str] = mapped_column(Text)

@@ -22,7 +22,7 @@ ORDER = "SELECT * FROM ordering.orders WHERE id = $1"
 
 LOCK = "SELECT * FROM ordering.orders WHERE id = $1 FOR UPDATE"
 
-LINES = "SELECT * FROM ordering.order_lines WHERE order_id = $1 AND restaurant_id = $2 ORDER BY place"
+LINES = "SELECT * FROM ordering.order_lines WHERE order_id = $1 ORDER BY place"
 
 MOVE = """
 UPDATE ordering.orders
@@ -205,7 +205,7 @@ async def locked(tx: Transaction, order_id: UUID) -> StoredOrder | None:
 
 async def lines(at: Database | Transaction, found: StoredOrder) -> list[OrderLine]:
     """Return the lines of an order."""
-    return [_line(row) for row in await at.fetch(LINES, found.id, found.restaurant_id)]
+    return [_line(row) for row in await at.fetch(LINES, found.id)]
 
 
 async def move(tx: Transaction, found: StoredOrder, to: Status, at: datetime) -> bool:

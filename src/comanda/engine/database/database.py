@@ -17,6 +17,16 @@ log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
+SESSION = {
+    "timezone": "UTC",
+    "jit": "off",
+    # A plan made for the arguments at hand looks cheaper wherever it leaves partitions out, so that PostgreSQL plans
+    # such statements (and the foreign keys' own) anew each time: 0.5 ms for each line of an order. Generic plans leave
+    # the same partitions out as they run.
+    "plan_cache_mode": "force_generic_plan",
+}
+"""How our connections are set up."""
+
 MAX_TRIES = 8
 """How often a transaction is tried when PostgreSQL ends it to break a deadlock or a conflict."""
 
@@ -80,7 +90,7 @@ class Database:
                 max_size=self._max_size,
                 timeout=self._wait_s,
                 command_timeout=30,
-                server_settings={"application_name": self._name, "timezone": "UTC", "jit": "off"},
+                server_settings={"application_name": self._name, **SESSION},
             )
         except UNREACHABLE as error:
             raise Unavailable(f"The database does not answer: {error}") from error

@@ -8,20 +8,12 @@ from comanda.tables import METADATA
 revision = "0001_foundation"
 down_revision = None
 
-HASH_PARTITIONS = 8
-"""Of orders and their lines, by restaurant."""
-
 
 def upgrade() -> None:
-    """Make schemas and tables; the log gets the partition that takes what no day's partition takes."""
+    """Make schemas and tables; tables cut by time get the partition that takes what no other takes."""
     for metadata in METADATA:
         op.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {metadata.schema}"))
     for metadata in METADATA:
         metadata.create_all(op.get_bind())
-    op.execute("CREATE TABLE engine.events_default PARTITION OF engine.events DEFAULT")
-    for table in ("orders", "order_lines"):
-        for part in range(HASH_PARTITIONS):
-            op.execute(
-                f"CREATE TABLE ordering.{table}_{part} PARTITION OF ordering.{table} "
-                f"FOR VALUES WITH (MODULUS {HASH_PARTITIONS}, REMAINDER {part})"
-            )
+    for table in ("engine.events", "ordering.order_lines", "ordering.attempts"):
+        op.execute(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT")
