@@ -9,7 +9,7 @@ from comanda.engine.database import Database
 from tests.fakes.sandbox_process import SandboxProcess
 from tests.integration.payments.house import House
 
-TIMEOUT_S = 0.3
+TIMEOUT_S = 1.0
 """A client that gives up soon, so that a time-out is a short test."""
 
 

@@ -225,3 +225,35 @@ async def test_a_contradiction_holds_up_nobody_else(house: House, sandbox: Sandb
     await sandbox.misbehave()
     await house.reconcile()
     assert [(await house.payment(order.order_id))["state"] for order in orders] == ["sending", "captured"]
+
+
+async def test_a_batch_is_claimed_and_concluded_as_its_orders_would_be_alone(
+    house: House, provider: SandboxProvider
+) -> None:
+    """New, free, declined, known and ended orders in one batch: each comes out as it does by itself."""
+    known, ended = house.placed(), house.placed()
+    await house.handle(house.consumers[0], known)
+    await house.emit(house.ended(ended.order_id))
+    await house.drain("payments.refunds_due")
+    asked = house.placed(total=900)
+    orders = [house.placed(), house.placed(total=0), house.placed(method="4000000000000002"), known, ended, asked]
+    works = await house.database.run(lambda tx: house.charging.claim_all(tx, orders))
+    assert [work is not None for work in works] == [True, False, True, False, False, True]
+    await house.emit(house.refund(asked.order_id, 100))
+    await house.drain("payments.refunds_due")
+    done = [(work, await house.charging.perform(work)) for work in works if work is not None]
+    for _ in range(2):
+        await house.database.run(lambda tx: house.charging.conclude_all(tx, done))
+    states = [(await house.payment(order.order_id))["state"] for order in orders]
+    assert states == ["captured", "captured", "failed", "captured", "void", "captured"]
+    facts = [await house.facts(order.order_id) for order in orders]
+    assert facts == [
+        ["PaymentCaptured"],
+        ["PaymentCaptured"],
+        ["PaymentFailed"],
+        ["PaymentCaptured"],
+        [],
+        ["PaymentCaptured", "RefundDue"],
+    ]
+    payments = [(await house.payment(order.order_id))["id"] for order in orders]
+    assert sorted(await money(provider, *payments)) == [900, 2000, 2000]

@@ -42,7 +42,7 @@ async def test_every_order_is_charged_once_and_every_ended_one_refunded_once(
     database: Database, sandbox: SandboxProcess
 ) -> None:
     """60 orders over six kinds of cards, a third cancelled at once, two workers, webhooks twice and out of order."""
-    provider = sandbox.provider(timeout_s=0.4)
+    provider = sandbox.provider(timeout_s=1.0)
     await sandbox.misbehave(Faults(webhooks_twice=True, webhooks_out_of_order=True))
     policy = Policy(quiet_s=1.0)
     log = EventLog(Waker(database))

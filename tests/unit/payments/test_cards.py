@@ -1,5 +1,7 @@
 """The sandbox's test cards."""
 
+from pathlib import Path
+
 from comanda.contexts.payments.sandbox.cards import CARDS, GOOD, UNKNOWN, card_of, table
 
 
@@ -30,3 +32,9 @@ def test_a_card_is_found_as_people_write_it() -> None:
 def test_the_table_lists_every_card() -> None:
     """The documentation's table has a row for each card."""
     assert all(card.number in table() for card in CARDS)
+
+
+def test_the_documentation_has_this_table() -> None:
+    """The page on payments cannot drift from the cards."""
+    page = (Path(__file__).parents[3] / "docs" / "payments.md").read_text()
+    assert page.partition("<!-- cards -->\n")[2].partition("\n<!-- /cards -->")[0] == table()

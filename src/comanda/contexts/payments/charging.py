@@ -3,6 +3,7 @@
 The lane calls `claim`, `perform` and `conclude`; reconciliation calls `claim_check`, `check` and `conclude`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -29,22 +30,33 @@ from comanda.engine.ids import Ids
 
 
 class ChargeWork(msgspec.Struct, frozen=True, kw_only=True):
-    """A charge that is about to be sent, or to be looked up. `attempt` counts from 1."""
+    """A charge that is about to be sent, or to be looked up: the payment as it was claimed."""
 
-    request: ChargeRequest
-    query: ChargeQuery
-    attempt: int
-    order_ended: bool
+    payment: Payment
+    first_sent_at: datetime
 
     @property
     def payment_id(self) -> UUID:
         """Our row, and the provider's key."""
-        return self.request.payment_id
+        return self.payment.id
 
     @property
-    def first_sent_at(self) -> datetime:
-        """When the key was first used."""
-        return self.query.first_sent_at
+    def request(self) -> ChargeRequest:
+        """What is asked of the provider."""
+        return ChargeRequest(
+            payment_id=self.payment.id,
+            order_id=self.payment.order_id,
+            amount=self.payment.amount,
+            currency=self.payment.currency,
+            method=self.payment.method,
+        )
+
+    @property
+    def query(self) -> ChargeQuery:
+        """How to look for it."""
+        return ChargeQuery(
+            payment_id=self.payment.id, charge_ref=self.payment.provider_ref, first_sent_at=self.first_sent_at
+        )
 
 
 class Charging:
@@ -82,6 +94,23 @@ class Charging:
             return None
         return _work(await store.save_payment(tx, before, before.sending(now=now, check_at=check_at)))
 
+    async def claim_all(self, tx: Transaction, events: Sequence[OrderPlaced]) -> list[ChargeWork | None]:
+        """As `claim`, for many orders: one statement for all that are new. What is not new is claimed by itself."""
+        now = self._clock.now()
+        check_at = self._policy.check_at(now, 1)
+        sending = {
+            event.order_id: self._payment(event, now).sending(now=now, check_at=check_at)
+            for event in events
+            if event.order.quote.total
+        }
+        new = await store.insert_payments(tx, list(sending.values()))
+        works: list[ChargeWork | None] = []
+        for event in events:
+            payment = sending.get(event.order_id)
+            is_new = payment is not None and payment.id in new
+            works.append(_work(payment) if is_new else await self.claim(tx, event))
+        return works
+
     def _payment(self, event: OrderPlaced, now: datetime) -> Payment:
         return Payment(
             id=self._ids.new(),
@@ -105,18 +134,22 @@ class Charging:
         answer: Answer = await self._provider.charge(work.request)
         if not isinstance(answer, Unknown):
             return answer
-        if work.attempt > 1:
+        if work.payment.attempts > 1:
             # Some providers repeat a stored 5xx for a key (Stripe does); what they did is told by a look-up.
             found = await self._provider.look_up_charge(work.query)
             if not isinstance(found, Unknown | NotFound):
                 return found
-        if work.attempt < self._policy.tries:
+        if work.payment.attempts < self._policy.tries:
             raise RetryLater(f"The provider's answer is not known: {answer.reason}.", after_s=answer.retry_after_s)
         return answer
 
     async def conclude(self, tx: Transaction, work: ChargeWork, outcome: LookUp) -> None:
         """Let the provider's word take effect."""
         await self._settlement.charge(tx, work.payment_id, outcome)
+
+    async def conclude_all(self, tx: Transaction, done: Sequence[tuple[ChargeWork, LookUp]]) -> None:
+        """As `conclude`, for many."""
+        await self._settlement.charges(tx, [(work.payment, outcome) for work, outcome in done])
 
     async def claim_check(self, tx: Transaction, payment_id: UUID) -> ChargeWork | None:
         """Write that an open payment is about to be looked up; None when it is not open, or not due."""
@@ -130,7 +163,7 @@ class Charging:
     async def check(self, work: ChargeWork) -> LookUp:
         """Find out what became of a charge. One that the provider has not is sent again while that makes sense."""
         found = await self._provider.look_up_charge(work.query)
-        if not isinstance(found, NotFound) or work.order_ended or not self._sendable(work.first_sent_at):
+        if not isinstance(found, NotFound) or work.payment.order_ended or not self._sendable(work.first_sent_at):
             return found
         return await self._provider.charge(work.request)
 
@@ -141,15 +174,4 @@ class Charging:
 def _work(payment: Payment | None) -> ChargeWork | None:
     if payment is None or payment.first_sent_at is None:
         return None
-    return ChargeWork(
-        request=ChargeRequest(
-            payment_id=payment.id,
-            order_id=payment.order_id,
-            amount=payment.amount,
-            currency=payment.currency,
-            method=payment.method,
-        ),
-        query=ChargeQuery(payment_id=payment.id, charge_ref=payment.provider_ref, first_sent_at=payment.first_sent_at),
-        attempt=payment.attempts,
-        order_ended=payment.order_ended,
-    )
+    return ChargeWork(payment=payment, first_sent_at=payment.first_sent_at)

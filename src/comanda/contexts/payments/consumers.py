@@ -20,6 +20,8 @@ def charges(charging: Charging) -> Consumer:
         claim=charging.claim,
         perform=charging.perform,
         conclude=charging.conclude,
+        claim_all=charging.claim_all,
+        conclude_all=charging.conclude_all,
         retries=RETRIES,
         concurrency=32,
         batch=64,

@@ -33,6 +33,9 @@ TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 3.0
 MOST_CONNECTIONS = 64
 
+PATIENT = aiohttp.ClientTimeout(total=60.0)
+"""For a page of the books: nobody waits for it but an audit."""
+
 NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
 """What leaves open whether the other side got the call."""
 
@@ -133,7 +136,7 @@ class SandboxProvider:
         after: int | None = 0
         while after is not None:
             try:
-                status, raw = await self._call("GET", f"/v1/ledger?after={after}")
+                status, raw = await self._call("GET", f"/v1/ledger?after={after}", within=PATIENT)
             except NETWORK as error:
                 raise Unavailable(f"The payment sandbox does not answer: {error!r}") from error
             if status != 200:  # noqa: PLR2004 - HTTP's OK
@@ -170,6 +173,7 @@ class SandboxProvider:
         *,
         body: ChargeBody | RefundBody | None = None,
         headers: Mapping[str, str] | None = None,
+        within: aiohttp.ClientTimeout | None = None,
     ) -> tuple[int, bytes]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -179,7 +183,9 @@ class SandboxProvider:
             )
         data = msgspec.json.encode(body) if body is not None else None
         sent = {"content-type": "application/json", **(headers or {})}
-        async with self._session.request(method, self._base_url + path, data=data, headers=sent) as answer:
+        async with self._session.request(
+            method, self._base_url + path, data=data, headers=sent, timeout=within or self._timeout
+        ) as answer:
             return answer.status, await answer.read()
 
 

@@ -5,10 +5,12 @@ called, a webhook, or a look-up. It locks the row, asks the pure table what the 
 same transaction; whoever comes second finds nothing to change. So each fact is emitted once.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 
 from comanda.contexts.payments import store
 from comanda.contexts.payments.errors import Contradiction
@@ -59,6 +61,24 @@ class Settlement:
             return "nothing"
         await self.moved(tx, before, after)
         return "moved"
+
+    async def charges(self, tx: Transaction, words: Sequence[tuple[Payment, LookUp]]) -> None:
+        """As `charge`, for payments that the caller has claimed: two statements for all that are as they were made.
+
+        Whatever touches an open payment (another claim, a webhook, the order's end, a refund asked for) raises its
+        version; such a payment is settled by itself.
+        """
+        check_at = self._policy.check_at(self._clock.now(), 1)
+        moves = {
+            claimed.id: (claimed, claimed.after(answer, check_at=check_at))
+            for claimed, answer in words
+            if claimed.version == 1
+        }
+        saved = await store.save_unchanged(tx, [after for _, after in moves.values()])
+        await self._events.emit_all(tx, [fact for one in saved for fact in self._facts(*moves[one])])
+        for claimed, answer in words:
+            if claimed.id not in saved:
+                await self.charge(tx, claimed.id, answer)
 
     async def moved(self, tx: Transaction, before: Payment, after: Payment) -> Payment:
         """Save a payment's move, emit its fact, and start or refuse the refunds that waited for it."""
@@ -127,8 +147,13 @@ class Settlement:
             reason=event.reason,
             created_at=self._clock.now(),
         )
-        if await store.insert_refund(tx, refund) and (before.state == "captured" or before.state in DISOWNED):
+        if not await store.insert_refund(tx, refund):
+            return
+        if before.state == "captured" or before.state in DISOWNED:
             await self.moved(tx, before, before)
+        else:
+            # Raises the version: who settles the payment has to look for what waits for it.
+            await store.save_payment(tx, before, replace(before))
 
     async def _start_refunds(self, tx: Transaction, payment: Payment, facts: list[Event]) -> Payment:
         """Set aside the amounts of the refunds that wait, and of the whole rest when the order has ended."""

@@ -19,6 +19,35 @@ VALUES ({", ".join(f"${n}" for n in range(1, len(Payment.__struct_fields__) + 1)
 ON CONFLICT (order_id) DO NOTHING
 """
 
+INSERT_PAYMENTS = """
+INSERT INTO payments.payments
+    (id, order_id, restaurant_id, amount, currency, method, state, provider, attempts, first_sent_at, check_at,
+     created_at)
+SELECT n.id, n.order_id, n.restaurant_id, n.amount, n.currency, n.method, n.state, n.provider, n.attempts,
+       n.first_sent_at, n.check_at, n.created_at
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
+    AS n (id, order_id, restaurant_id, amount, currency, method, state, provider, attempts, first_sent_at, check_at,
+          created_at)
+ON CONFLICT (order_id) DO NOTHING RETURNING id
+"""
+
+INSERTED = (
+    "id",
+    "order_id",
+    "restaurant_id",
+    "amount",
+    "currency",
+    "method",
+    "state",
+    "provider",
+    "attempts",
+    "first_sent_at",
+    "check_at",
+    "created_at",
+)
+"""What a payment that is about to be sent for the first time does not leave at its default."""
+
 LOCK_PAYMENT = f"SELECT {PAYMENT_COLUMNS} FROM payments.payments WHERE id = $1 FOR UPDATE"
 LOCK_PAYMENT_OF_ORDER = f"SELECT {PAYMENT_COLUMNS} FROM payments.payments WHERE order_id = $1 FOR UPDATE"
 
@@ -28,6 +57,20 @@ SET state = $3, provider_ref = $4, attempts = $5, first_sent_at = $6, check_at =
     captured_at = $10, refunded = $11, refunding = $12, order_ended = $13, version = version + 1
 WHERE id = $1 AND version = $2
 """
+
+SAVE_UNCHANGED = """
+UPDATE payments.payments p
+SET state = n.state, provider_ref = n.provider_ref, check_at = n.check_at, reason = n.reason, captured = n.captured,
+    captured_at = n.captured_at, version = p.version + 1
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bigint[],
+            $8::timestamptz[])
+    AS n (id, version, state, provider_ref, check_at, reason, captured, captured_at)
+WHERE p.id = n.id AND p.version = n.version
+RETURNING p.id
+"""
+
+CHANGED = ("id", "version", "state", "provider_ref", "check_at", "reason", "captured", "captured_at")
+"""What the provider's word can change of a payment that nobody else has touched."""
 
 INSERT_REFUND = f"""
 INSERT INTO payments.refunds ({REFUND_COLUMNS})
@@ -118,6 +161,22 @@ async def save_payment(tx: Transaction, before: Payment, after: Payment) -> Paym
     if count != 1:
         raise AssertionError(f"Payment {before.id} changed under its lock.")
     return replace(after, version=before.version + 1)
+
+
+async def insert_payments(tx: Transaction, payments: Sequence[Payment]) -> set[UUID]:
+    """Insert payments that are about to be sent; return the ids of those whose order had none."""
+    if not payments:
+        return set()
+    columns = ([getattr(payment, name) for payment in payments] for name in INSERTED)
+    return {row["id"] for row in await tx.fetch(INSERT_PAYMENTS, *columns)}
+
+
+async def save_unchanged(tx: Transaction, payments: Sequence[Payment]) -> set[UUID]:
+    """Write the provider's word over payments whose version is still the same; return the ids of those."""
+    if not payments:
+        return set()
+    columns = ([getattr(payment, name) for payment in payments] for name in CHANGED)
+    return {row["id"] for row in await tx.fetch(SAVE_UNCHANGED, *columns)}
 
 
 async def insert_refund(tx: Transaction, refund: Refund) -> bool:

@@ -16,6 +16,8 @@ Handler = Callable[[Transaction, Any], Awaitable[None]]
 Claim = Callable[[Transaction, Any], Awaitable[Any]]
 Perform = Callable[[Any], Awaitable[Any]]
 Conclude = Callable[[Transaction, Any, Any], Awaitable[None]]
+ClaimAll = Callable[[Transaction, Sequence[Any]], Awaitable[Sequence[Any]]]
+ConcludeAll = Callable[[Transaction, Sequence[tuple[Any, Any]]], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +64,16 @@ class OutsideConsumer(Consumer):
         claim: `(tx, event) -> work | None`: writes that the call is about to be made; None when there is none to make.
         perform: `(work) -> outcome`: makes the call. Raises `RetryLater` to be called again with the same work.
         conclude: `(tx, work, outcome)`: writes what came of it.
+        claim_all: `(tx, events) -> works`, in the events' order: as `claim`, for a batch with few statements. Optional.
+        conclude_all: `(tx, [(work, outcome), …])`: as `conclude`, for a batch. Optional.
         concurrency: calls under way at the same time in one worker, at most.
     """
 
     claim: Claim
     perform: Perform
     conclude: Conclude
+    claim_all: ClaimAll | None = None
+    conclude_all: ConcludeAll | None = None
     concurrency: int = 16
     batch: int = 32
 

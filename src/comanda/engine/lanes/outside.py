@@ -14,6 +14,7 @@ import msgspec
 
 from comanda.engine.database.transaction import Transaction
 from comanda.engine.errors import Fenced
+from comanda.engine.events.event import Event
 from comanda.engine.lanes.consumer import OutsideConsumer
 from comanda.engine.lanes.lane import PARKED_EVERY_S, Lane, passes_on
 from comanda.engine.lanes.leases import fence
@@ -95,12 +96,20 @@ class OutsideLane(Lane):
         await fence(tx, self.name, {e.event.shard: held[e.event.shard] for e in errands})
         fresh = [errand.event for errand in errands if not errand.parked]
         blocked = await self._parking.held_keys(tx, fresh) if fresh else set()
+        ready: list[Errand] = []
+        events: list[Event] = []
         for errand in errands:
             if not errand.parked and errand.event.key in blocked:
                 errand.error = HeldBack()
                 continue
-            event = self._catalogue.decode(errand.event.name, errand.event.version, errand.event.payload)
-            errand.work = await self.consumer.claim(tx, event)
+            ready.append(errand)
+            events.append(self._catalogue.decode(errand.event.name, errand.event.version, errand.event.payload))
+        if self.consumer.claim_all is not None:
+            works = await self.consumer.claim_all(tx, events)
+        else:
+            works = [await self.consumer.claim(tx, event) for event in events]
+        for errand, work in zip(ready, works, strict=True):
+            errand.work = work
 
     async def _perform(self, errand: Errand, limit: asyncio.Semaphore) -> None:
         if errand.error is not None or errand.work is None:
@@ -133,6 +142,7 @@ class OutsideLane(Lane):
 
     async def _conclude_in(self, tx: Transaction, held: dict[int, int], errands: Sequence[Errand]) -> None:
         await fence(tx, self.name, {e.event.shard: held[e.event.shard] for e in errands})
+        done: list[tuple[Any, Any]] = []
         for errand in errands:
             if isinstance(errand.error, HeldBack):
                 await self._parking.hold_back(tx, errand.event)
@@ -142,7 +152,12 @@ class OutsideLane(Lane):
                 if errand.parked:
                     await self._parking.remove(tx, errand.event)
                 if errand.work is not None:
-                    await self.consumer.conclude(tx, errand.work, errand.outcome)
+                    done.append((errand.work, errand.outcome))
+        if self.consumer.conclude_all is not None:
+            await self.consumer.conclude_all(tx, done)
+        else:
+            for work, outcome in done:
+                await self.consumer.conclude(tx, work, outcome)
         fresh = [errand.event for errand in errands if not errand.parked]
         if fresh:
             await move(tx, self.name, held, fresh)
