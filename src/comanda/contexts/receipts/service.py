@@ -11,6 +11,7 @@ receipts it is `at_least_once` unless set otherwise: a guest with two copies of 
 `doubtful` each send that was made without knowing.
 """
 
+import asyncio
 from datetime import datetime
 from uuid import UUID
 
@@ -122,8 +123,9 @@ class Receipts:
     async def _store(self, receipt: ClaimedReceipt, rendered: RenderedReceipt) -> tuple[str, str]:
         folder = f"receipts/{receipt.order.restaurant_id}/{receipt.paid_at:%Y/%m}"
         html_file, text_file = f"{folder}/{receipt.id}.html", f"{folder}/{receipt.id}.txt"
-        await self._files.put(html_file, rendered.html.encode())
-        await self._files.put(text_file, rendered.text.encode())
+        await asyncio.gather(
+            self._files.put(html_file, rendered.html.encode()), self._files.put(text_file, rendered.text.encode())
+        )
         return html_file, text_file
 
     async def _send(self, receipt: ClaimedReceipt, rendered: RenderedReceipt) -> tuple[ReceiptState, str, bool]:
