@@ -15,7 +15,6 @@ REQUEST_ID = "request_id"
 """Where the request's id stands in its state."""
 
 _GOOD_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-_OWN_POLICY = frozenset({b"content-security-policy", b"cache-control"})
 
 
 def content_policy(form_targets: Sequence[str] = ()) -> str:
@@ -62,13 +61,13 @@ class Frame:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        request_id = _given_id(scope) or str(self._ids.new()).encode()
+        request_id = _given_id(scope) or self._ids.token().encode()
         state[REQUEST_ID] = request_id.decode()
 
         async def dress(message: Any) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
-                own = {name for name, _ in headers if name in _OWN_POLICY}
+                own = {name for name, _ in headers}
                 headers += self._fixed
                 headers.append((b"x-request-id", request_id))
                 if b"content-security-policy" not in own:
@@ -86,6 +85,6 @@ class Frame:
 
 def _given_id(scope: Scope) -> bytes | None:
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _GOOD_ID.fullmatch(value):
-            return value
+        if name == b"x-request-id":
+            return value if _GOOD_ID.fullmatch(value) else None
     return None

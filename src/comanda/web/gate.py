@@ -48,20 +48,18 @@ class Gate:
             return
         path = scope["path"]
         for_programs = path.startswith("/api/")
+        content_type, cookies, authorization = _look_over(scope)
         cookie_session = None
-        if for_programs or path.startswith("/staff"):
-            cookie_session = await self._sign_in(scope, for_programs=for_programs)
-        if scope["method"] not in SAFE_METHODS:
-            content_type = _header(scope, b"content-type").partition(b";")[0].strip().lower()
-            if not for_programs or cookie_session is not None:
-                receive = await self._check_form(scope, receive, content_type)
+        if (cookies or authorization) and (for_programs or path.startswith("/staff")):
+            cookie_session = await self._sign_in(scope, authorization if for_programs else b"")
+        if scope["method"] not in SAFE_METHODS and (not for_programs or cookie_session is not None):
+            receive = await self._check_form(scope, receive, content_type.partition(b";")[0].strip().lower())
         await self._app(scope, receive, send)
 
-    async def _sign_in(self, scope: HTTPScope, *, for_programs: bool) -> str | None:
+    async def _sign_in(self, scope: HTTPScope, authorization: bytes) -> str | None:
         """Leave the member in the state; return the session's token when a cookie carried it."""
-        bearer = _header(scope, b"authorization") if for_programs else b""
-        if bearer[:7].lower() == b"bearer ":
-            scope["state"][MEMBER] = await self._sessions.member(bearer[7:].decode("latin-1").strip())
+        if authorization[:7].lower() == b"bearer ":
+            scope["state"][MEMBER] = await self._sessions.member(authorization[7:].decode("latin-1").strip())
             return None
         token = cookie_of(scope, SESSION_COOKIE)
         if token is not None:
@@ -119,6 +117,19 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return message
 
     return again
+
+
+def _look_over(scope: HTTPScope) -> tuple[bytes, bytes, bytes]:
+    """Return content type, a cookie header and authorization; empty where there is none."""
+    content_type = cookies = authorization = b""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"cookie":
+            cookies = value
+        elif name == b"authorization":
+            authorization = value
+    return content_type, cookies, authorization
 
 
 def _header(scope: HTTPScope, name: bytes) -> bytes:

@@ -20,6 +20,7 @@ from litestar.response import Redirect
 from comanda.engine.errors import FieldError, RefusalKind, Refused, Unavailable
 from comanda.engine.ids import Ids
 from comanda.web.access import SIGN_IN_PATH
+from comanda.web.frame import REQUEST_ID
 
 log = structlog.get_logger(__name__)
 
@@ -145,7 +146,14 @@ def exception_handlers(render: PageRenderer, ids: Ids) -> dict[int | type[Except
     def unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         error_id = str(ids.new())
         trace = "".join(traceback.format_exception(error))
-        log.error("request failed", error_id=error_id, method=request.method, path=request.url.path, trace=trace)
+        log.error(
+            "request failed",
+            error_id=error_id,
+            request_id=request.scope["state"].get(REQUEST_ID),
+            method=request.method,
+            path=request.url.path,
+            trace=trace,
+        )
         return answer(
             request,
             Problem(

@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.openapi.spec import Example
+from litestar.params import Body, FromPath
 
 from comanda.contexts.kitchen.service import MAX_REASON_LENGTH, Kitchen
 from comanda.contexts.kitchen.states import Move, Status
@@ -17,7 +18,6 @@ from comanda.contracts.catalog import FulfilmentType
 from comanda.contracts.ordering import OrderLine
 from comanda.engine.database import Database
 from comanda.web.access import require, staff_member
-from comanda.web.bodies import decode_json
 
 
 class TicketView(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,13 @@ class Tickets(msgspec.Struct, frozen=True, kw_only=True):
     tickets: Sequence[TicketView]
 
 
-_decoder = msgspec.json.Decoder(TicketMove)
+MOVE_EXAMPLES = Body(
+    description="Where the ticket goes, and the version in which it was seen.",
+    examples=[
+        Example(summary="Begin to cook", value={"to": "preparing", "version": 2}),
+        Example(summary="Reject", value={"to": "rejected", "version": 1, "reason": "The oven is broken."}),
+    ],
+)
 
 
 class KitchenApi:
@@ -81,14 +87,13 @@ class KitchenApi:
         """Return one ticket."""
         return _view(await self._kitchen.ticket(staff_member(request).restaurant_id, ticket_id))
 
-    async def move(self, request: Request[Any, Any, Any], ticket_id: FromPath[UUID]) -> TicketView:
+    async def move(
+        self, request: Request[Any, Any, Any], ticket_id: FromPath[UUID], data: Annotated[TicketMove, MOVE_EXAMPLES]
+    ) -> TicketView:
         """Move a ticket. The same move twice is done once; 409 when it has been moved elsewhere meanwhile."""
-        wanted = decode_json(_decoder, await request.body())
         member = staff_member(request)
         ticket = await self._database.run(
-            lambda tx: self._kitchen.move(
-                tx, member, ticket_id, wanted.to, version=wanted.version, reason=wanted.reason
-            )
+            lambda tx: self._kitchen.move(tx, member, ticket_id, data.to, version=data.version, reason=data.reason)
         )
         return _view(ticket)
 

@@ -55,6 +55,7 @@ class Session(Base):
         CheckConstraint("length(token_hash) = 32", name="sessions_token_hashed"),
         Index("sessions_by_account", "account_id"),
         Index("sessions_by_end", "expires_at"),
+        Index("sessions_by_use", "seen_at"),
     )
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)

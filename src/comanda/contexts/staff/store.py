@@ -112,11 +112,14 @@ async def forget_tries(tx: Transaction, key: str) -> None:
 
 async def sweep(tx: Transaction, now: datetime, idle: timedelta, window: timedelta, most: int) -> int:
     """Delete sessions and counts that are over, `most` of each at most; return how many went."""
-    sessions = """
-        DELETE FROM staff.sessions WHERE token_hash IN (
-            SELECT token_hash FROM staff.sessions WHERE expires_at <= $1 OR seen_at <= $2 LIMIT $3)
-    """
-    tries = (
-        "DELETE FROM staff.sign_in_tries WHERE key IN (SELECT key FROM staff.sign_in_tries WHERE since <= $1 LIMIT $2)"
+    ended, unused = (
+        f"DELETE FROM staff.sessions WHERE token_hash IN "
+        f"(SELECT token_hash FROM staff.sessions WHERE {column} <= $1 ORDER BY {column} LIMIT $2)"
+        for column in ("expires_at", "seen_at")
     )
-    return await tx.execute(sessions, now, now - idle, most) + await tx.execute(tries, now - window, most)
+    tries = """
+        DELETE FROM staff.sign_in_tries WHERE key IN (
+            SELECT key FROM staff.sign_in_tries WHERE since <= $1 ORDER BY since LIMIT $2)
+    """
+    swept = await tx.execute(ended, now, most) + await tx.execute(unused, now - idle, most)
+    return swept + await tx.execute(tries, now - window, most)
