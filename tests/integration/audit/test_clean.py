@@ -1,0 +1,29 @@
+from datetime import timedelta
+
+from comanda.audit import audit
+from tests.integration.audit.fault import audited
+from tests.integration.audit.scene import Scene
+
+
+async def test_nothing_is_wrong_where_all_went_well(scene: Scene) -> None:
+    """Orders that were paid, cooked, cancelled, declined and given back break no invariant, and all are looked at."""
+    report = await audited(scene)
+    assert report.clean, [checked for checked in report.invariants if checked.wrong]
+    totals = {"orders": 7, "paid orders": 6, "charges": 6, "refunds": 2, "tickets": 6, "receipts": 6, "mails": 6}
+    assert {name: report.totals[name] for name in totals} == totals
+    not_looked_at = {checked.name for checked in report.invariants if not checked.checked}
+    assert not_looked_at == {"charges.webhooks-agree", "lanes.parked-are-passed", "lanes.nothing-parked"}
+
+
+async def test_what_is_younger_than_the_age_may_be_on_its_way(scene: Scene) -> None:
+    """An order that is not paid yet is no fault while it is young."""
+    await scene.execute(
+        "INSERT INTO ordering.orders SELECT (jsonb_populate_record(o, jsonb_build_object("
+        "'id', gen_random_uuid(), 'copy', 2, 'number', 5000, 'status', 'placed', 'paid_at', null))).* "
+        "FROM ordering.orders o WHERE note = 'plain'",
+    )
+    async with scene.house() as house:
+        young = await audit(house, age=timedelta(hours=1))
+        old = await audit(house, age=timedelta(0))
+    assert "stuck.orders" not in {checked.name for checked in young.invariants if checked.wrong}
+    assert "stuck.orders" in {checked.name for checked in old.invariants if checked.wrong}
