@@ -144,7 +144,7 @@ def build_app(
     """
     books = Books(data_dir / "sandbox.sqlite3")
     current = Current(books)
-    delivery = Delivery(books, current, SystemClock(), RandomIds())
+    delivery = Delivery(books, current, SystemClock(), RandomIds(), key_window_s=key_window_s)
     sandbox = Sandbox(books, current, delivery, key_window_s=key_window_s)
 
     @contextlib.asynccontextmanager

@@ -44,6 +44,7 @@ CREATE INDEX IF NOT EXISTS movements_to_settle ON movements (settle_at) WHERE se
 CREATE TABLE IF NOT EXISTS keys (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, movement TEXT NOT NULL, first_used_at REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS keys_by_age ON keys (first_used_at);
 CREATE TABLE IF NOT EXISTS notices (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -53,6 +54,7 @@ CREATE TABLE IF NOT EXISTS notices (
     over INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS notices_due ON notices (due_at) WHERE over = 0;
+CREATE INDEX IF NOT EXISTS notices_over ON notices (due_at) WHERE over = 1;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
 

@@ -1,4 +1,8 @@
-"""Delivers the sandbox's webhooks: durable, repeated with backoff until somebody says 2xx, signed anew each time."""
+"""What the sandbox does by itself: settles what settles later, forgets what is old, and delivers webhooks.
+
+Webhooks are durable, repeated with backoff until somebody says 2xx, and signed anew each time. Whoever takes them
+slowly holds up the next ones, and nothing else.
+"""
 
 import asyncio
 import contextlib
@@ -31,6 +35,9 @@ MOST_ATTEMPTS = 60
 MOST_WAIT_S = 3600.0
 POLL_S = 0.1
 
+FORGET_EVERY_S = 10.0
+NOTICES_KEPT_S = 7 * 86_400.0
+
 
 class Due(msgspec.Struct, frozen=True):
     """A notice that is to be delivered."""
@@ -41,38 +48,56 @@ class Due(msgspec.Struct, frozen=True):
 
 
 class Delivery:
-    """Settles what settles later, and delivers notices. A service."""
+    """Settles, forgets, and delivers notices. A service.
 
-    def __init__(self, books: Books, current: settings.Current, clock: Clock, ids: Ids) -> None:
+    Args:
+        key_window_s: how long keys are remembered at least.
+    """
+
+    def __init__(self, books: Books, current: settings.Current, clock: Clock, ids: Ids, *, key_window_s: float) -> None:
         self._books = books
         self._settings = current
         self._clock = clock
         self._ids = ids
         self._news = asyncio.Event()
-        self._loop = Loop("sandbox webhooks", self._run)
+        self._key_window_s = key_window_s
+        self._settling = Loop("sandbox settling", self._settle)
+        self._delivering = Loop("sandbox webhooks", self._deliver_all)
 
     def signal(self) -> None:
         """Say that there is something to deliver."""
         self._news.set()
 
     async def start(self) -> None:
-        """Start delivering."""
-        await self._loop.start()
+        """Start settling and delivering."""
+        await self._settling.start()
+        await self._delivering.start()
 
     async def stop(self) -> None:
         """Stop; what was not delivered stands in the books."""
         self._news.set()
-        await self._loop.stop()
+        await asyncio.gather(self._settling.stop(), self._delivering.stop())
 
-    async def _run(self, stopping: asyncio.Event) -> None:
+    async def _settle(self, stopping: asyncio.Event) -> None:
+        forgot_at = self._clock.monotonic()
+        while not await wait_until_set(stopping, POLL_S):
+            now_s = self._clock.now().timestamp()
+            if await self._books.do(ledger.settle(now_s, lambda: f"evt_{self._ids.new().hex}")):
+                self.signal()
+            if self._clock.monotonic() - forgot_at > FORGET_EVERY_S:
+                forgot_at = self._clock.monotonic()
+                forget = ledger.forget(
+                    keys_before_s=now_s - self._key_window_s, notices_before_s=now_s - NOTICES_KEPT_S
+                )
+                await self._books.do(forget)
+
+    async def _deliver_all(self, stopping: asyncio.Event) -> None:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         connector = aiohttp.TCPConnector(limit=AT_ONCE)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             while not stopping.is_set():
                 self._news.clear()
-                now_s = self._clock.now().timestamp()
-                await self._books.do(ledger.settle(now_s, lambda: f"evt_{self._ids.new().hex}"))
-                if await self._round(session, now_s) < BATCH:
+                if await self._round(session, self._clock.now().timestamp()) < BATCH:
                     await wait_until_set(self._news, POLL_S)
 
     async def _round(self, session: aiohttp.ClientSession, now_s: float) -> int:

@@ -17,6 +17,9 @@ from comanda.contexts.payments.sandbox.wire import ChargeBody, Movement, Movemen
 SETTLE_AFTER_S = 0.5
 """How long a movement that settles later is pending."""
 
+FORGOTTEN = 2000
+"""Keys, and notices, forgotten at a time."""
+
 PAGE = 1000
 """Movements in a page, at most."""
 
@@ -146,9 +149,20 @@ def settle(now_s: float, new_id: Callable[[], str]) -> Callable[[sqlite3.Connect
     return work
 
 
-def find(movement_id: str) -> Callable[[sqlite3.Connection], Movement | None]:
-    """Return a movement by the sandbox's id."""
-    return lambda books: _find(books, movement_id)
+def forget(*, keys_before_s: float, notices_before_s: float) -> Callable[[sqlite3.Connection], None]:
+    """Forget keys first used before a time, and notices that were over before one. Movements are never forgotten."""
+
+    def work(books: sqlite3.Connection) -> None:
+        books.execute(
+            "DELETE FROM keys WHERE key IN (SELECT key FROM keys WHERE first_used_at < ? LIMIT ?)",
+            (keys_before_s, FORGOTTEN),
+        )
+        books.execute(
+            "DELETE FROM notices WHERE seq IN (SELECT seq FROM notices WHERE over = 1 AND due_at < ? LIMIT ?)",
+            (notices_before_s, FORGOTTEN),
+        )
+
+    return work
 
 
 def of_subject(kind: Literal["charge", "refund"], subject: str) -> Callable[[sqlite3.Connection], Movements]:
