@@ -8,7 +8,6 @@ from comanda.contexts.payments.stripe_provider import StripeProvider
 from comanda.engine.errors import SettingError
 from tests.fakes.clock import FakeClock
 
-
 STRIPES = "sk_test_1"
 
 
