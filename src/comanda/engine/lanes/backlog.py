@@ -5,13 +5,21 @@ from collections.abc import Sequence
 import msgspec
 
 from comanda.engine.database.database import Database
+from comanda.engine.events.log import SHARDS
 from comanda.engine.lanes.consumer import Consumer
 
 BACKLOG = """
-SELECT count(*) AS events, coalesce(extract(epoch FROM clock_timestamp() - min(e.at)), 0)::float AS age_s
-FROM engine.events e LEFT JOIN engine.cursors c ON c.consumer = $1 AND c.shard = e.shard
-WHERE e.name = ANY ($2::text[]) AND (c.shard IS NULL OR (e.position, e.id) > (c.position, c.id))
+SELECT coalesce(sum(unread.events), 0)::bigint AS events,
+    coalesce(extract(epoch FROM clock_timestamp() - min(unread.oldest)), 0)::float AS age_s
+FROM generate_series(0, $3::int - 1) AS s (shard)
+LEFT JOIN engine.cursors c ON c.consumer = $1 AND c.shard = s.shard
+CROSS JOIN LATERAL (
+    SELECT count(*) AS events, min(e.at) AS oldest FROM engine.events e
+    WHERE e.shard = s.shard AND (e.position, e.id) > (coalesce(c.position, '0'), coalesce(c.id, 0))
+    AND e.name = ANY ($2::text[])
+) unread
 """
+"""Shard by shard from the cursor on, so that what was read long ago is not read again to be counted."""
 
 PARKED = """
 SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting, count(*) FILTER (WHERE state = 'dead') AS dead
@@ -38,7 +46,7 @@ async def backlogs(database: Database, consumers: Sequence[Consumer]) -> list[Ba
     """Return the backlog of each of `consumers`."""
     result = []
     for consumer in consumers:
-        unread = await database.fetch_row(BACKLOG, consumer.name, [kind.name for kind in consumer.on])
+        unread = await database.fetch_row(BACKLOG, consumer.name, [kind.name for kind in consumer.on], SHARDS)
         parked = await database.fetch_row(PARKED, consumer.name)
         if unread is None or parked is None:
             raise AssertionError("an aggregate without GROUP BY returns one row")
