@@ -6,15 +6,22 @@ from litestar.types import Receive, Scope, Send
 
 
 class RawAnswer:
-    """An ASGI application that sends one answer of JSON."""
+    """An ASGI application that sends one answer."""
 
     __slots__ = ("_body", "_headers", "_status")
 
-    def __init__(self, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        body: bytes,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        *,
+        media_type: str = "application/json",
+    ) -> None:
         self._status = status
         self._body = body
         self._headers = [
-            (b"content-type", b"application/json"),
+            (b"content-type", media_type.encode("ascii")),
             (b"content-length", str(len(body)).encode()),
             *headers,
         ]

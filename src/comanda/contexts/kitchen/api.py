@@ -37,7 +37,7 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     lines: Sequence[OrderLine]
 
 
-class TicketMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TicketMove(msgspec.Struct, frozen=True, kw_only=True):
     """A move: where to, from which version, and for a rejection the reason that the guest is told."""
 
     to: Move

@@ -11,7 +11,7 @@ from litestar.params import Body
 from comanda.contexts.staff.service import StaffDesk
 
 
-class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Credentials(msgspec.Struct, frozen=True):
     """Who signs in."""
 
     email: Annotated[str, msgspec.Meta(max_length=254)]
