@@ -8,7 +8,8 @@ workers of this machine that would send one mail at the same time, one does.
 
 It is an SQLite file and not a plain one, because several workers of one machine write it at once, a line torn by a
 crash must not count, and a look-up must not read a day's mails. A machine that loses its disk loses its journal; the
-`id` of a new one tells a successor that it does not know what the old one knew.
+`id` of a new one tells a successor that it does not know what the old one knew. A worker that is stopped (SIGSTOP) in
+the middle of a commit holds up the others of its machine until it goes on or is killed: they send nothing meanwhile.
 """
 
 import sqlite3

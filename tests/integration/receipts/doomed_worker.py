@@ -1,6 +1,7 @@
-"""A worker of receipts that kills itself at a named point: `python -m … DATABASE_URL MAIL_URL DISK POINT`."""
+"""A worker of receipts that kills or pauses itself at a named point: `python -m … DATABASE_URL MAIL_URL DISK POINT`."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from comanda.mail import Accepted, MailMessage, from_url
 from comanda.mail.journal import Journal
 from tests.integration.receipts.office import Office
 
-Point = Literal["claimed", "begun", "accepted", "journalled", "none"]
+Point = Literal["claimed", "begun", "accepted", "journalled", "paused", "none"]
 
 
 def die() -> None:
@@ -28,11 +29,15 @@ def die() -> None:
 
 def doom(office: Office, mailer: Any, point: Point) -> None:
     """Make the worker die when it has come to `point`."""
+    pauses = [point] if point == "paused" else []
     send, perform, end = mailer.send, office.receipts.perform, Journal.end
 
     async def dying_send(message: MailMessage) -> Accepted:
         if point == "begun":
             die()
+        if pauses:
+            pauses.pop()
+            os.kill(os.getpid(), signal.SIGSTOP)
         accepted: Accepted = await send(message)
         if point == "accepted":
             die()
@@ -52,6 +57,9 @@ def doom(office: Office, mailer: Any, point: Point) -> None:
     office.receipts.perform = dying_perform  # type: ignore[method-assign]
     Journal.end = dying_end  # type: ignore[assignment, method-assign]
     office.consumer = receipts_sent(office.receipts)
+    if pauses:
+        # One at a time: a process that is stopped in the middle of a commit would hold the journal's file.
+        office.consumer = dataclasses.replace(office.consumer, concurrency=1)
 
 
 async def work(database_url: str, mail_url: str, disk: Path, point: Point) -> None:

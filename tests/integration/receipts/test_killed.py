@@ -1,13 +1,14 @@
-"""A worker is killed with -9 at each point between its claim and its commit; its successor finishes the work."""
+"""A worker is killed with -9, or paused, between its claim and its commit; its successor finishes the work."""
 
 import asyncio
 import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from comanda.engine.clock import SystemClock
@@ -21,7 +22,7 @@ from tests.integration.receipts.doomed_worker import Point
 
 ROOT = Path(__file__).parents[3]
 ORDERS = [full_order_paid(number) for number in range(1, 9)]
-PATIENCE_S = 30
+PATIENCE_S = 60
 POINTS: tuple[Point, ...] = ("claimed", "begun", "accepted", "journalled")
 
 
@@ -107,3 +108,40 @@ async def test_with_a_server_that_cannot_be_asked(database: Database, tmp_path: 
     assert extra <= doubtful
     if point == "claimed":
         assert doubtful == 0
+
+
+@pytest.mark.slow  # The successor waits for the end of a lease, and two Python processes start.
+async def test_paused_and_woken_late(database: Database, tmp_path: Path) -> None:
+    """A worker that is paused in mid-send loses its lease; it wakes up and sends, and its successor doubles nothing."""
+    server = ScriptedSmtp()
+    await server.start()
+    mail_url = f"smtp://127.0.0.1:{server.port}?starttls=no"
+    log = EventLog(Waker(database))
+    await database.run(lambda tx: log.emit_all(tx, ORDERS))
+    first = await worker(database.url, mail_url, tmp_path, "paused")
+    second = None
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await until(lambda: psutil.Process(first.pid).status() == psutil.STATUS_STOPPED)
+            second = await worker(database.url, mail_url, tmp_path, "none")
+            overtaken = "SELECT count(*) FROM receipts.receipts WHERE attempts > 1"
+            while not await database.fetch_value(overtaken):
+                await SystemClock().sleep(0.05)
+        first.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(PATIENCE_S):
+            while await sent(database) < len(ORDERS):
+                await SystemClock().sleep(0.05)
+    finally:
+        await end(first)
+        if second is not None:
+            await end(second)
+        await server.stop()
+    copies = Counter(line for mail in server.accepted for line in mail.splitlines() if line.startswith(b"Message-ID"))
+    assert sorted(copies.values()) == [1] * len(ORDERS)
+    assert await database.fetch_value("SELECT sum(doubtful) FROM receipts.receipts") == 0
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    while not true():
+        await SystemClock().sleep(0.02)

@@ -30,20 +30,23 @@ class Reception:
         self.port = port
         self._record = record
         self._server: asyncio.Server | None = None
+        self._turn = asyncio.Lock()
         self._keeping: set[asyncio.Task[int]] = set()
 
     async def start(self) -> None:
         """Listen."""
-        if self._server is not None:
-            return
-        self._server = await asyncio.get_running_loop().create_server(self._connection, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        async with self._turn:
+            if self._server is not None:
+                return
+            self._server = await asyncio.get_running_loop().create_server(self._connection, self.host, self.port)
+            self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Stop listening; what was handed over whole is kept."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        async with self._turn:
+            server, self._server = self._server, None
+            if server is not None:
+                server.close()
         if self._keeping:
             await asyncio.wait(self._keeping)
 

@@ -50,6 +50,7 @@ class Mailbox:
         self._reception = Reception(self.record, host=host, port=smtp_port)
         self._pages: _Pages | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
 
     @property
     def smtp_port(self) -> int:
@@ -63,19 +64,24 @@ class Mailbox:
 
     async def start(self) -> None:
         """Open the record, then both doors. Raises `Unavailable` when a port is taken."""
-        try:
-            await self.record.start()
-            await self._reception.start()
-            await self._open_pages()
-        except OSError as error:
-            await self.stop()
-            raise Unavailable(f"The mailbox cannot listen: {error}") from error
-        except BaseException:
-            await self.stop()
-            raise
+        async with self._turn:
+            try:
+                await self.record.start()
+                await self._reception.start()
+                await self._open_pages()
+            except OSError as error:
+                await self._close()
+                raise Unavailable(f"The mailbox cannot listen: {error}") from error
+            except BaseException:
+                await self._close()
+                raise
 
     async def stop(self) -> None:
         """Close the doors, then the record."""
+        async with self._turn:
+            await self._close()
+
+    async def _close(self) -> None:
         await self._reception.stop()
         if self._pages is not None and self._serving is not None:
             self._pages.should_exit = True
