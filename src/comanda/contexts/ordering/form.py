@@ -4,12 +4,13 @@
 texts have one way of being written, or says field by field what a guest should change. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 
+from comanda.contexts.ordering.attributes import clean_attributes
 from comanda.contexts.ordering.cart import MAX_LINES, Cart, CartLine, CartOption
 from comanda.contexts.ordering.contact import clean_email, clean_phone
 from comanda.contexts.ordering.texts import clean_text
@@ -82,13 +83,20 @@ class QuoteForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceOrder(QuoteForm, frozen=True, kw_only=True):
-    """An order. `expected_total` is what the guest was shown; `confirm` the token with which they said "yes, again"."""
+    """An order.
+
+    Attributes:
+        expected_total: what the guest was shown.
+        confirm: the token with which they said "yes, again".
+        attributes: what this restaurant asks beside; checked against its own schema.
+    """
 
     customer: CustomerForm
     note: Text500 = ""
     expected_total: Amount | None = None
     confirm: Text200 | None = None
     payment: PaymentForm = PaymentForm()
+    attributes: dict[str, object] = {}
 
 
 class CleanFulfilment(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,14 +121,16 @@ class CleanForm(msgspec.Struct, frozen=True, kw_only=True):
     note: str
     expected_total: int | None
     payment_method: str
+    attributes: dict[str, object]
 
 
-def clean_form(form: PlaceOrder, *, country: str) -> CleanForm | list[FieldError]:
+def clean_form(form: PlaceOrder, *, country: str, schema: Mapping[str, object]) -> CleanForm | list[FieldError]:
     """Return the cleaned form, or what is wrong with it.
 
     Args:
         form: as it was sent.
         country: ISO 3166 code of the restaurant's country, for phones without a country code.
+        schema: the restaurant's JSON Schema for an order's attributes; empty where it has none.
     """
     errors: list[FieldError] = []
     name = clean_text(form.customer.name, "customer.name", errors)
@@ -137,6 +147,7 @@ def clean_form(form: PlaceOrder, *, country: str) -> CleanForm | list[FieldError
     note = clean_text(form.note, "note", errors, lines=True)
     coupon = clean_text(form.coupon or "", "coupon", errors)
     method = clean_text(form.payment.method, "payment.method", errors)
+    attributes = clean_attributes(form.attributes, schema, errors)
     if errors or email is None or phone is None:
         return errors
     return CleanForm(
@@ -150,6 +161,7 @@ def clean_form(form: PlaceOrder, *, country: str) -> CleanForm | list[FieldError
         note=note,
         expected_total=form.expected_total,
         payment_method=method,
+        attributes=attributes,
     )
 
 

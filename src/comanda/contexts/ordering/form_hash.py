@@ -12,7 +12,7 @@ from comanda.contexts.ordering.form import CleanForm
 from comanda.contexts.ordering.texts import folded
 from comanda.engine.idempotency import Seals
 
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def canonical(slug: str, form: CleanForm, cart: Cart) -> bytes:
@@ -44,6 +44,7 @@ def canonical(slug: str, form: CleanForm, cart: Cart) -> bytes:
             form.coupon and folded(form.coupon),
             form.tip,
             folded(form.note) if form.note else "",
+            form.attributes,
         )
     )
 

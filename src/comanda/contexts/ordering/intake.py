@@ -20,6 +20,7 @@ from comanda.contexts.ordering.judging import Ask, Make, Refuse, Replay, ReplayC
 from comanda.contexts.ordering.menu_index import MenuIndexes
 from comanda.contexts.ordering.placing import Placed, Placer
 from comanda.contexts.ordering.refusals import confirm_unknown, unknown_restaurant
+from comanda.contracts.attributes import part_of
 from comanda.contracts.catalog import Restaurant, RestaurantReader, Timetable
 from comanda.contracts.promotions import CouponDesk
 from comanda.engine.clock import Clock
@@ -141,7 +142,7 @@ class Intake:
         cart = None
         hashed = fingerprint = b""
         coupon = None
-        cleaned = clean_form(form, country=restaurant.country)
+        cleaned = clean_form(form, country=restaurant.country, schema=part_of(restaurant.attributes_schema, "order"))
         clean = None
         if isinstance(cleaned, list):
             errors = cleaned

@@ -37,20 +37,20 @@ INSERT_ORDERS = """
 INSERT INTO ordering.orders (
     id, restaurant_id, number, form_hash, copy, status, customer_id, guest, fulfilment, fulfilment_type, due_at,
     currency, items, discount, tax, tax_added, fee, tip, total, coupon, menu_version, note, payment_method,
-    idempotency_scope, idempotency_key, placed_at
+    idempotency_scope, idempotency_key, placed_at, attributes
 )
 SELECT id, restaurant_id, number, form_hash, copy, 'placed', customer_id, guest::jsonb, fulfilment::jsonb,
     fulfilment_type, due_at, currency, items, discount, tax, tax_added, fee, tip, total, coupon, menu_version, note,
-    payment_method, idempotency_scope, idempotency_key, placed_at
+    payment_method, idempotency_scope, idempotency_key, placed_at, attributes::jsonb
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::bigint[], $4::bytea[], $5::int[], $6::uuid[], $7::text[], $8::text[], $9::text[],
     $10::timestamptz[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
     $17::bigint[], $18::bigint[], $19::text[], $20::int[], $21::text[], $22::text[], $23::uuid[], $24::text[],
-    $25::timestamptz[]
+    $25::timestamptz[], $26::text[]
 ) AS o (
     id, restaurant_id, number, form_hash, copy, customer_id, guest, fulfilment, fulfilment_type, due_at, currency,
     items, discount, tax, tax_added, fee, tip, total, coupon, menu_version, note, payment_method, idempotency_scope,
-    idempotency_key, placed_at
+    idempotency_key, placed_at, attributes
 )
 ON CONFLICT (restaurant_id, form_hash, copy) DO NOTHING
 RETURNING id
@@ -177,6 +177,7 @@ async def insert_orders(tx: Transaction, placings: Sequence[Placing], now: datet
         [p.arrival.scope for p in placings],
         [p.key for p in placings],
         [now] * len(placings),
+        [_json(f.attributes) for f in forms],
     )
     return {row["id"] for row in rows}
 

@@ -65,6 +65,7 @@ class StaffOrderView(OrderView, frozen=True, kw_only=True):
     guest_name: str
     guest_email: str
     guest_phone: str
+    attributes: dict[str, object]
     version: int
     proof: Proof
 
@@ -169,6 +170,7 @@ class Ordering:
             guest_name=found.guest.name,
             guest_email=found.guest.email,
             guest_phone=found.guest.phone,
+            attributes=found.attributes,
             version=found.version,
             proof=await self._proof(order_id),
         )

@@ -92,6 +92,7 @@ class StoredOrder(msgspec.Struct, frozen=True, kw_only=True):
     payment_method: str
     placed_at: datetime
     paid_at: datetime | None
+    attributes: dict[str, object] = {}
 
     def quote(self, lines: Sequence[OrderLine]) -> Quote:
         """Return what the order costs, with its lines."""
@@ -175,6 +176,7 @@ def _order(row: Record) -> StoredOrder:
     return StoredOrder(
         guest=GuestDetails(id=row["customer_id"], **guest),
         fulfilment=msgspec.json.decode(row["fulfilment"], type=FulfilmentDetails),
+        attributes=msgspec.json.decode(row["attributes"]),
         **{name: row[name] for name in _COPIED},
     )
 
