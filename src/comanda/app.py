@@ -1,5 +1,6 @@
 """The one place that wires it all: settings in, a web application or a worker out."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ from comanda.settings import Settings
 from comanda.tables import PARTITIONED
 from comanda.web.bodies import MAX_BODY_BYTES
 from comanda.web.description import description, openapi_config
+from comanda.web.express import Express
 from comanda.web.health import health_routes
 from comanda.web.site import Site
 
@@ -220,7 +222,8 @@ def web_of(house: House) -> ASGIApp:
         openapi_config=openapi_config(),
         logging_config=None,
     )
-    return site.wrap(app)
+    express = {path: handler for module in modules for path, handler in module.express.items()}
+    return site.wrap(Express(app, express))
 
 
 def build_worker(settings: Settings, lanes: Sequence[str] | None) -> Service:
@@ -246,6 +249,7 @@ class _WorkerProcess:
         )
         self._opened = house.opened([self._worker])
         self._entered = False
+        self._turn = asyncio.Lock()
 
     async def _ensure_partitions(self) -> None:
         async with self._house.database.transaction() as tx:
@@ -253,12 +257,14 @@ class _WorkerProcess:
 
     async def start(self) -> None:
         """Open the house and begin to work."""
-        if not self._entered:
-            await self._opened.__aenter__()
-            self._entered = True
+        async with self._turn:
+            if not self._entered:
+                await self._opened.__aenter__()
+                self._entered = True
 
     async def stop(self) -> None:
         """Finish the batches under way, hand over, close the house."""
-        if self._entered:
-            self._entered = False
-            await self._opened.__aexit__(None, None, None)
+        async with self._turn:
+            if self._entered:
+                self._entered = False
+                await self._opened.__aexit__(None, None, None)

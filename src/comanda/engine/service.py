@@ -100,6 +100,8 @@ async def wait_until_set(event: asyncio.Event, timeout_s: float) -> bool:
     """Wait for `event` for at most `timeout_s` seconds; return whether it is set."""
     if event.is_set():
         return True
+    # Not `wait_for`: that makes a task of its own for each wait, and loops wait all day.
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
     return event.is_set()

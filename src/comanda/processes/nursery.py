@@ -78,6 +78,10 @@ class Nursery:
                 self._writer.close()
             process = self._process
             if process is not None:
+                if not self._children:
+                    # It may still be loading, and need not finish that.
+                    with contextlib.suppress(ProcessLookupError):
+                        process.terminate()
                 try:
                     await asyncio.wait_for(process.wait(), STOP_S)
                 except TimeoutError:

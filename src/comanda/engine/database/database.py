@@ -78,32 +78,35 @@ class Database:
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
         self._pool: asyncpg.Pool | None = None
+        self._turn = asyncio.Lock()
 
     async def start(self) -> None:
         """Open the pool. Raises `Unavailable` when the server does not answer."""
-        if self._pool is not None:
-            return
-        try:
-            self._pool = await asyncpg.create_pool(
-                self.url,
-                min_size=self._min_size,
-                max_size=self._max_size,
-                timeout=self._wait_s,
-                command_timeout=30,
-                server_settings={"application_name": self._name, **SESSION},
-            )
-        except UNREACHABLE as error:
-            raise Unavailable(f"The database does not answer: {error}") from error
+        async with self._turn:
+            if self._pool is not None:
+                return
+            try:
+                self._pool = await asyncpg.create_pool(
+                    self.url,
+                    min_size=self._min_size,
+                    max_size=self._max_size,
+                    timeout=self._wait_s,
+                    command_timeout=30,
+                    server_settings={"application_name": self._name, **SESSION},
+                )
+            except UNREACHABLE as error:
+                raise Unavailable(f"The database does not answer: {error}") from error
 
     async def stop(self) -> None:
         """Close the pool; what is under way has two seconds to end."""
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        try:
-            await asyncio.wait_for(pool.close(), 2.0)
-        except TimeoutError:
-            pool.terminate()
+        async with self._turn:
+            pool, self._pool = self._pool, None
+            if pool is None:
+                return
+            try:
+                await asyncio.wait_for(pool.close(), 2.0)
+            except TimeoutError:
+                pool.terminate()
 
     async def connect(self) -> asyncpg.Connection:
         """Open one connection outside the pool, for LISTEN and signs of life. The caller closes it."""

@@ -1,0 +1,112 @@
+"""Every service of the house, and what each needs around it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from comanda.app import _WorkerProcess, build_house, build_worker
+from comanda.contexts.ordering.intake import Intake
+from comanda.contexts.payments.sandbox.books import Books
+from comanda.contexts.payments.sandbox.delivery import Delivery
+from comanda.contexts.payments.sandbox.settings import Current
+from comanda.engine.clock import SystemClock
+from comanda.engine.database import Database
+from comanda.engine.database.embedded import EmbeddedPostgres
+from comanda.engine.errors import ComandaError
+from comanda.engine.events import EventCatalogue, Waker
+from comanda.engine.files.local import LocalFileStore
+from comanda.engine.grouping import Grouping
+from comanda.engine.ids import RandomIds
+from comanda.engine.lanes import Consumer, Worker
+from comanda.engine.lanes.leases import Leases
+from comanda.engine.service import Loop, Service
+from comanda.mail import Courier, Journal
+from comanda.mail.mailbox.mailer import MailboxMailer
+from comanda.mail.mailbox.reception import Reception
+from comanda.mail.mailbox.record import Record
+from comanda.mail.mailbox.server import Mailbox
+from comanda.mail.smtp import SmtpMailer, SmtpServer
+from comanda.mail.sqlite_file import SqliteFile
+from comanda.processes.nursery import Nursery
+from comanda.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What services stand on.
+
+    Attributes:
+        database: open, for the test's own use and for services that are handed one.
+        books: open, of the sandbox provider.
+        folder: for files, and for the embedded server.
+    """
+
+    database: Database
+    books: Books
+    folder: Path
+    clock: SystemClock
+    ids: RandomIds
+
+    @property
+    def settings(self) -> Settings:
+        """Settings for the parts that are made of settings."""
+        return Settings(data=self.folder, database_url=self.database.url)
+
+
+Factory = Callable[[Stage], Service]
+
+
+async def _nothing(items: Sequence[int]) -> list[int | ComandaError]:
+    return list(items)
+
+
+async def _wait(stopping: asyncio.Event) -> None:
+    await stopping.wait()
+
+
+async def _handle(*_: object) -> None:
+    return None
+
+
+def _worker(stage: Stage) -> Worker:
+    consumer = Consumer(name="test.nothing", on=(), handle=_handle)
+    return Worker(stage.database, EventCatalogue([]), [consumer], clock=stage.clock, ids=stage.ids)
+
+
+def _intake(stage: Stage) -> Service:
+    modules = build_house(stage.settings, role="test").modules
+    return next(service for module in modules for service in module.services if isinstance(service, Intake))
+
+
+def _mailer() -> MailboxMailer:
+    return MailboxMailer(host="127.0.0.1", smtp_port=9, http_port=9)
+
+
+SERVICES: Mapping[type, Factory] = {
+    Loop: lambda _: Loop("test", _wait),
+    Database: lambda stage: Database(stage.database.url),
+    EmbeddedPostgres: lambda stage: EmbeddedPostgres(stage.folder / "server", settings={"fsync": "off"}),
+    Waker: lambda stage: Waker(stage.database),
+    Worker: _worker,
+    Leases: lambda stage: Leases(stage.database, ["test.nothing"], clock=stage.clock, wake=lambda: None),
+    Grouping: lambda _: Grouping("test", _nothing),
+    LocalFileStore: lambda stage: LocalFileStore(stage.folder / "files", clock=stage.clock),
+    Books: lambda stage: Books(stage.folder / "own-books.sqlite"),
+    Delivery: lambda stage: Delivery(stage.books, Current(stage.books), stage.clock, stage.ids, key_window_s=86400),
+    SqliteFile: lambda stage: SqliteFile(stage.folder / "file.sqlite", "CREATE TABLE IF NOT EXISTS t (a)"),
+    Journal: lambda stage: Journal(stage.folder / "journal.sqlite", clock=stage.clock, ids=stage.ids),
+    Courier: lambda stage: Courier(
+        _mailer(), Journal(stage.folder / "courier.sqlite", clock=stage.clock, ids=stage.ids)
+    ),
+    MailboxMailer: lambda _: _mailer(),
+    SmtpMailer: lambda _: SmtpMailer(SmtpServer(host="127.0.0.1", port=9, tls="none")),
+    Record: lambda stage: Record(stage.folder / "record.sqlite", clock=stage.clock),
+    Reception: lambda stage: Reception(
+        Record(stage.folder / "received.sqlite", clock=stage.clock), host="127.0.0.1", port=0
+    ),
+    Mailbox: lambda stage: Mailbox(stage.folder / "mailbox", smtp_port=0, http_port=0, clock=stage.clock),
+    Nursery: lambda _: Nursery(),
+    Intake: _intake,
+    _WorkerProcess: lambda stage: build_worker(stage.settings, None),
+}
