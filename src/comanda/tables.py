@@ -11,7 +11,7 @@ from comanda.contexts.promotions import model as promotions
 from comanda.contexts.receipts import model as receipts
 from comanda.contexts.staff import model as staff
 from comanda.engine import tables as engine
-from comanda.engine.database.partitions import TimePartitions
+from comanda.engine.periods import TimePartitions
 
 METADATA: tuple[MetaData, ...] = (
     engine.Base.metadata,

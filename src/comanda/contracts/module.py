@@ -1,6 +1,6 @@
 """The one value that a context hands to `app.py`."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from sqlalchemy import MetaData
 from comanda.engine.lanes import Consumer, Periodic
 from comanda.engine.service import Service
 from comanda.web.access import StaffLink
+from comanda.web.express import ExpressHandler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Module:
     Attributes:
         name: the folder's name, and the name of its schema.
         routes: Litestar handlers, API and pages.
+        express: handlers of its hottest paths, by method and path, that answer before the framework does.
         consumers: how it reacts to facts.
         periodic: what it does every so often.
         services: what must run in a process that serves its routes (an intake, say).
@@ -30,6 +32,7 @@ class Module:
 
     name: str
     routes: Sequence[ControllerRouterHandler] = ()
+    express: Mapping[tuple[str, str], ExpressHandler] = field(default_factory=dict)
     consumers: Sequence[Consumer] = ()
     periodic: Sequence[Periodic] = ()
     services: Sequence[Service] = ()

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from comanda.engine.database.partitions import TimePartitions
+from comanda.engine.periods import TimePartitions
 
 
 class Xid8(UserDefinedType[int]):

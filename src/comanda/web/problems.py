@@ -143,6 +143,10 @@ def exception_handlers(render: PageRenderer, ids: Ids) -> dict[int | type[Except
             return Redirect(f"{SIGN_IN_PATH}?next={quote(_page_to_return_to(request))}", status_code=303)
         return answer(request, problem)
 
+    def undecodable(request: Request[Any, Any, Any], _: Exception) -> Response[Any]:
+        """Tell a body that is no text; msgspec's decoder lets Python's own error through."""
+        return answer(request, Problem(status=400, code="malformed", detail="The request is not valid UTF-8."))
+
     def unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         error_id = str(ids.new())
         trace = "".join(traceback.format_exception(error))
@@ -164,7 +168,13 @@ def exception_handlers(render: PageRenderer, ids: Ids) -> dict[int | type[Except
             ),
         )
 
-    return {Refused: foreseen, Unavailable: foreseen, HTTPException: foreseen, Exception: unforeseen}
+    return {
+        Refused: foreseen,
+        Unavailable: foreseen,
+        HTTPException: foreseen,
+        UnicodeDecodeError: undecodable,
+        Exception: unforeseen,
+    }
 
 
 def wants_page(request: Request[Any, Any, Any]) -> bool:

@@ -1,6 +1,6 @@
 """Ordering's doors for programs: quotes, orders, and what staff do with them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -8,8 +8,8 @@ import msgspec
 from litestar import Request, get, post
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import HeaderParameter
-from litestar.types import ASGIApp, ControllerRouterHandler
+from litestar.params import HeaderParameter, PathParameter
+from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope
 
 from comanda.contexts.ordering.documents import OrderAnswer, OrderView, QuoteView, quote_view
 from comanda.contexts.ordering.examples import ORDER_EXAMPLES, QUOTE_EXAMPLES
@@ -19,12 +19,16 @@ from comanda.contexts.ordering.service import CancelAnswer, Ordering, RefundAnsw
 from comanda.contracts.ordering import FulfilmentDetails, OrderLine
 from comanda.engine.idempotency import Answer, parse_key
 from comanda.web.access import require, staff_member
+from comanda.web.express import ExpressHandler
 from comanda.web.raw import RawAnswer
 
 REPLAYED = b"idempotent-replayed"
 """After Stripe: `true` where the answer was given before."""
 
 KEY = "Idempotency-Key"
+KEY_HEADER = KEY.lower().encode()
+
+PLACE_PATH = "/api/v1/orders"
 
 IdempotencyKey = Annotated[
     str | None,
@@ -35,6 +39,10 @@ IdempotencyKey = Annotated[
         "However often the same request is sent with it, it takes effect once and gets the same answer.",
     ),
 ]
+
+
+Token = Annotated[str, PathParameter(description="The unguessable part of an order's tracking address.")]
+OrderId = Annotated[UUID, PathParameter(description="An order's id.")]
 
 
 class QuoteAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +92,7 @@ def guest_routes(intake: Intake, ordering: Ordering) -> Sequence[ControllerRoute
         return QuoteAnswer(lines=made.quote.lines, quote=quote_view(made.quote), fulfilment=made.fulfilment)
 
     @post(
-        "/api/v1/orders",
+        PLACE_PATH,
         name="ordering:place",
         status_code=201,
         tags=["orders"],
@@ -105,18 +113,43 @@ def guest_routes(intake: Intake, ordering: Ordering) -> Sequence[ControllerRoute
         return answered(await intake.place(data, await request.body(), key=key, caller=GUEST))
 
     @get("/api/v1/orders/{token:str}", name="ordering:order", tags=["orders"])
-    async def order(token: str) -> OrderView:
+    async def order(token: Token) -> OrderView:
         """Return an order as it is now, with what happened to it. The token is the one in its tracking address."""
         return await ordering.by_token(token)
 
     return [quote, place, order]
 
 
+def express_routes(intake: Intake) -> Mapping[tuple[str, str], ExpressHandler]:
+    """Return the way past the framework for placing an order (see `web/express.py`)."""
+    decoder = msgspec.json.Decoder(PlaceOrder)
+
+    async def place(scope: HTTPScope, body: bytes) -> ASGIApp | None:
+        key = None
+        is_json = False
+        for name, value in scope["headers"]:
+            if name == KEY_HEADER:
+                if key is not None:
+                    return None
+                key = value.decode("latin-1")
+            elif name == b"content-type":
+                is_json = value.partition(b";")[0].strip().lower() == b"application/json"
+        if not is_json:
+            return None
+        try:
+            form = decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return answered(await intake.place(form, body, key=parse_key(key), caller=GUEST))
+
+    return {("POST", PLACE_PATH): place}
+
+
 def staff_routes(ordering: Ordering) -> Sequence[ControllerRouterHandler]:
     """Return the handlers for staff: an order with its proof of once, cancelling, refunding."""
 
     @get("/api/v1/staff/orders/{order_id:uuid}", guards=[require("kitchen", "operator")], tags=["staff"])
-    async def order_for_staff(request: Request[object, object, State], order_id: UUID) -> StaffOrderView:
+    async def order_for_staff(request: Request[object, object, State], order_id: OrderId) -> StaffOrderView:
         """Return an order with its guest and its proof of once."""
         return await ordering.for_staff(staff_member(request).restaurant_id, order_id)
 
@@ -129,7 +162,7 @@ def staff_routes(ordering: Ordering) -> Sequence[ControllerRouterHandler]:
     )
     async def cancel(
         request: Request[object, object, State],
-        order_id: UUID,
+        order_id: OrderId,
         data: CancelForm,
         idempotency_key: IdempotencyKey = None,
     ) -> ASGIApp:
@@ -149,7 +182,7 @@ def staff_routes(ordering: Ordering) -> Sequence[ControllerRouterHandler]:
     )
     async def refund(
         request: Request[object, object, State],
-        order_id: UUID,
+        order_id: OrderId,
         data: RefundForm,
         idempotency_key: IdempotencyKey = None,
     ) -> ASGIApp:

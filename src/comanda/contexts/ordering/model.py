@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from comanda.contexts.ordering.states import STATUSES
-from comanda.engine.database.partitions import TimePartitions
+from comanda.engine.periods import TimePartitions
 
 FIRST_NUMBER = 1001
 """The first order's number: four digits look like an order, one digit like a mistake."""

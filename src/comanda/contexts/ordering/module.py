@@ -5,7 +5,7 @@ from pathlib import Path
 
 from litestar.handlers import HTTPRouteHandler
 
-from comanda.contexts.ordering.api import guest_routes, staff_routes
+from comanda.contexts.ordering.api import express_routes, guest_routes, staff_routes
 from comanda.contexts.ordering.cart_cookie import CartCookies
 from comanda.contexts.ordering.checkout_pages import CheckoutPages
 from comanda.contexts.ordering.consumers import Followers
@@ -140,6 +140,7 @@ def build(needs: Needs) -> Module:
             *staff_routes(parts.ordering),
             *pages(needs, parts),
         ],
+        express=express_routes(parts.intake),
         consumers=Followers(parts.life, needs.clock).consumers(),
         periodic=[Periodic(name="ordering.sweep_keys", every_s=SWEEP_EVERY_S, run=needs.once.sweep)],
         services=[parts.intake],

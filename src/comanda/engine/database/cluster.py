@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import subprocess
@@ -107,6 +108,15 @@ class Cluster:
             start_new_session=True,
             **self._as_user(),
         )
+
+    def password(self) -> str:
+        """Return the password for TCP, made at the first call and kept for the folder's owner alone."""
+        path = self.folder / "postgres-password"
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(24))
+        return path.read_text()
 
     def log_size(self) -> int:
         """Return how long the log is now."""

@@ -44,7 +44,8 @@ class EmbeddedPostgres:
 
     Args:
         folder: comanda's data directory; made where it is missing.
-        port: where to listen on 127.0.0.1 as well; None is the Unix socket alone.
+        port: where to listen on 127.0.0.1 as well, for the user `comanda` with the password in the file
+            `postgres-password` of the folder; None is the Unix socket alone.
         settings: PostgreSQL settings that differ from the usual ones.
         lock: the folder's lock where the caller holds it already, and keeps it.
         start_limit_s: how long to wait for it; crash recovery after much work may take minutes.
@@ -117,7 +118,7 @@ class EmbeddedPostgres:
         await asyncio.to_thread(self._cluster.prepare)
         self._postmaster = await self._adopted() or await self._spawned()
         self._guard = self._cluster.guard(self._postmaster.pid)
-        await _make_database(self._postmaster)
+        await _make_database(self._postmaster, self._cluster.password() if self._port is not None else None)
 
     async def _adopted(self) -> Postmaster | None:
         """Return the server that an owner who was killed has left running; wait for one that is just ending."""
@@ -257,10 +258,13 @@ async def _answers(running: Postmaster) -> bool:
     return False
 
 
-async def _make_database(running: Postmaster) -> None:
+async def _make_database(running: Postmaster, password: str | None) -> None:
     try:
         connection = await asyncpg.connect(url_of(running), timeout=10)
     except asyncpg.InvalidCatalogNameError:
         connection = await asyncpg.connect(url_of(running, "postgres"), timeout=10)
         await connection.execute(f"CREATE DATABASE {DATABASE}")
+    if password is not None:
+        # Made of URL-safe characters alone; ALTER ROLE takes no parameters.
+        await connection.execute(f"ALTER ROLE {SUPERUSER} PASSWORD '{password}'")
     await connection.close()
