@@ -22,7 +22,7 @@ class Passwords:
     def __init__(self, *, memory_kib: int = MEMORY_KIB, passes: int = PASSES) -> None:
         self._hasher = argon2.PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._decoy = self._hasher.hash("the password of nobody")
+        self._decoy: str | None = None
 
     async def hash(self, password: str) -> str:
         """Return the password's hash, salt and cost included."""
@@ -32,6 +32,9 @@ class Passwords:
     async def matches(self, password: str, password_hash: str | None) -> bool:
         """Whether it is the password; where there is no hash, the answer is no and comes no sooner."""
         async with self._slots:
+            if self._decoy is None:
+                # Not at the start: few processes ever see a sign-in, and each would hash for nothing.
+                self._decoy = await asyncio.to_thread(self._hasher.hash, "the password of nobody")
             right = await asyncio.to_thread(self._verify, _normal(password), password_hash or self._decoy)
         return right and password_hash is not None
 
