@@ -57,8 +57,8 @@ def doom(office: Office, mailer: Any, point: Point) -> None:
     office.receipts.perform = dying_perform  # type: ignore[method-assign]
     Journal.end = dying_end  # type: ignore[assignment, method-assign]
     office.consumer = receipts_sent(office.receipts)
-    if pauses:
-        # One at a time: a process that is stopped in the middle of a commit would hold the journal's file.
+    if point in {"paused", "journalled"}:
+        # One at a time: so that nothing else is under way, whose fate nobody could know, or whose commit is cut in two.
         office.consumer = dataclasses.replace(office.consumer, concurrency=1)
 
 
