@@ -45,6 +45,16 @@ UNREACHABLE = (*GONE, OSError, TimeoutError, asyncpg.InterfaceError)
 """What opening a connection to such a server raises: its answers, and the driver's own errors."""
 
 
+async def _reset(connection: asyncpg.Connection) -> None:
+    """Make a connection fit to be lent again.
+
+    Nothing here leaves a session changed (settings are SET LOCAL, LISTEN and session locks have connections of their
+    own), so asyncpg's reset, a round trip with each return, is kept for a connection that was left in the middle.
+    """
+    if connection.is_in_transaction():
+        await connection.reset()
+
+
 class Database:
     """A pool of connections to one PostgreSQL.
 
@@ -92,6 +102,7 @@ class Database:
                     max_size=self._max_size,
                     timeout=self._wait_s,
                     command_timeout=30,
+                    reset=_reset,
                     server_settings={"application_name": self._name, **SESSION},
                 )
             except UNREACHABLE as error:
@@ -134,7 +145,7 @@ class Database:
             raise Unavailable(f"The database went away: {error}") from error
         except UNREACHABLE as error:
             # A handler's own OSError or TimeoutError is not the database's.
-            if connection.is_closed():
+            if _is_lost(connection):
                 raise Unavailable(f"The database went away: {error}") from error
             raise
         finally:
@@ -187,3 +198,11 @@ class Database:
     async def ping(self) -> None:
         """Raise `Unavailable` when the server does not answer a trivial query."""
         await self.fetch_value("SELECT 1")
+
+
+def _is_lost(connection: asyncpg.Connection) -> bool:
+    """Whether a lent connection has ended. The pool takes such a one back by itself; then it answers nothing at all."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
