@@ -46,6 +46,9 @@ class Client:
         url: of the web processes.
         connections: open at the same time, at most.
         clock: measures, and waits between tries.
+
+    Attributes:
+        undecided: tries so far that nobody answered, or whose answer was that nothing was decided.
     """
 
     def __init__(self, url: str, *, connections: int, clock: Clock) -> None:
@@ -61,6 +64,7 @@ class Client:
         self._connections = connections
         self._clock = clock
         self._opened: aiohttp.ClientSession | None = None
+        self.undecided = 0
 
     async def __aenter__(self) -> Self:
         self._opened = aiohttp.ClientSession(
@@ -87,6 +91,7 @@ class Client:
                 async with self._session.post(self._url + ORDERS, data=body, headers=headers) as answer:
                     content = await answer.read()
             except NETWORK as error:
+                self.undecided += 1
                 last = repr(error)
                 continue
             if answer.status not in UNDECIDED:
@@ -97,6 +102,7 @@ class Client:
                     took_s=self._clock.monotonic() - begun,
                     tries=attempt + 1,
                 )
+            self.undecided += 1
             last = f"status {answer.status}"
         raise Unavailable(f"Nobody decides at {self._url}: {last}")
 
