@@ -26,7 +26,8 @@ class Grouping(Generic[Item, Result]):
     Args:
         work: takes a group and returns a result, or an error to raise, for each item in its place.
         most: items in a group, at most.
-        side_by_side: groups under way at the same time, at most.
+        side_by_side: groups under way at the same time, at most. Each further one begins only when `spill` more items
+            wait: a few that wait a moment for the group before them cost less than groups of one.
         waiting: items that wait, at most.
     """
 
@@ -37,14 +38,16 @@ class Grouping(Generic[Item, Result]):
         *,
         most: int = 128,
         side_by_side: int = 2,
+        spill: int = 16,
         waiting: int = 4096,
     ) -> None:
         self._work = work
         self._most = most
+        self._spill = spill
         self._limit = waiting
         self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._arrived = asyncio.Event()
-        self._loops = [Loop(f"{name} {n}", self._run, grace_s=10.0) for n in range(side_by_side)]
+        self._loops = [Loop(f"{name} {n}", self._runner(n), grace_s=10.0) for n in range(side_by_side)]
         self._stopped = False
 
     async def start(self) -> None:
@@ -73,9 +76,12 @@ class Grouping(Generic[Item, Result]):
         self._arrived.set()
         return await future
 
-    async def _run(self, stopping: asyncio.Event) -> None:
+    def _runner(self, number: int) -> Callable[[asyncio.Event], Awaitable[None]]:
+        return lambda stopping: self._run(stopping, number * self._spill)
+
+    async def _run(self, stopping: asyncio.Event, threshold: int) -> None:
         while not (stopping.is_set() or self._stopped):
-            if not self._queue:
+            if len(self._queue) <= threshold:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
