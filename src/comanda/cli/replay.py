@@ -1,5 +1,7 @@
 """`comanda replay`."""
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,18 +14,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from comanda.app import build_house
 from comanda.cli.command import Data, begin, command
+from comanda.engine.clock import SystemClock
 from comanda.engine.database.embedded import running_url
+from comanda.engine.ids import RandomIds
 from comanda.processes.database_home import EMBEDDED
 from comanda.processes.whereabouts import beside
 from comanda.replay.client import Client
 from comanda.replay.door import found_restaurant, sign_in
 from comanda.replay.errors import ReplayError
 from comanda.replay.file import read_orders
-from comanda.replay.placing import PlacedOrder
 from comanda.replay.replay import replay as run_replay
 from comanda.replay.report import Report
 from comanda.replay.table import show
 from comanda.settings import Settings
+
+PASSWORD = "COMANDA_REPLAY_PASSWORD"  # noqa: S105 - the variable's name
+
+SEEDS = 1_000_000
 
 Clicks = Annotated[int, typer.Option(min=1, max=100, help="Clicks at the same time for each order.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=1000, help="Orders at the same time.")]
@@ -47,7 +54,7 @@ def replay(
     data: Data = None,
     restaurant: Annotated[str | None, typer.Option(help="With --email: the account's restaurant.")] = None,
     email: Annotated[str | None, typer.Option(help="An owner's account, when there is no data directory.")] = None,
-    password: Annotated[str, typer.Option(envvar="COMANDA_REPLAY_PASSWORD", help="Of --email.")] = "",
+    password: Annotated[str, typer.Option(envvar=PASSWORD, help="Of --email.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
 ) -> None:
     """Place the orders of a file with many clicks each, and check that each was made once and costs what it should.
@@ -61,10 +68,12 @@ def replay(
 
     Example: comanda replay orders.tsv --url http://127.0.0.1:8000 --clicks 4 --concurrency 32
     """
+    # It is this command's alone; among the settings it would be taken for a misspelt one.
+    os.environ.pop(PASSWORD, None)
     settings = beside(begin("replay", data=data))
     account = Account(restaurant or "", email, password) if email is not None else None
     if account is not None and not (account.restaurant and account.password):
-        raise ReplayError("With --email, name its --restaurant, and its password in COMANDA_REPLAY_PASSWORD.")
+        raise ReplayError(f"With --email, name its --restaurant, and its password in {PASSWORD}.")
     report = uvloop.run(
         _replay(file, settings, account, url=url, clicks=clicks, concurrency=concurrency, seed=seed, quiet=json)
     )
@@ -87,41 +96,34 @@ async def _replay(
     quiet: bool,
 ) -> Report:
     orders = read_orders(file)
-    house = build_house(settings if account is not None else _with_database(settings), role="replay", connections=2)
-    seed = house.ids.new().int % 1_000_000 if seed is None else seed
-    # Each order has its clicks under way, and no connection waits for another order's.
-    connections = concurrency * clicks
-    async with Client(url or settings.address, connections=connections, clock=house.clock) as client:
-
-        async def run(progress: Progress) -> Report:
-            await client.call("GET", "/readyz")
-            if account is not None:
-                door = await sign_in(client, account.restaurant, email=account.email, password=account.password)
-            else:
-                door = await found_restaurant(house, f"Replay of {file.name}")
-            task = progress.add_task("orders", total=len(orders))
-
-            def placed(_: PlacedOrder) -> None:
-                progress.advance(task)
-
-            return await run_replay(
-                file,
-                orders,
-                client,
-                door,
-                house,
-                seed=seed,
-                clicks=clicks,
-                concurrency=concurrency,
-                founded=account is None,
-                placed=placed,
-            )
-
-        with _progress(quiet=quiet) as progress:
-            if account is not None:
-                return await run(progress)
-            async with house.opened():
-                return await run(progress)
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        # Each order has its clicks under way, and no connection waits for another order's.
+        connections = concurrency * clicks
+        client = await stack.enter_async_context(Client(url or settings.address, connections=connections, clock=clock))
+        await client.call("GET", "/readyz")
+        database = None
+        if account is not None:
+            door = await sign_in(client, account.restaurant, email=account.email, password=account.password)
+        else:
+            house = build_house(_with_database(settings), role="replay", connections=2)
+            await stack.enter_async_context(house.opened())
+            door = await found_restaurant(house, f"Replay of {file.name}")
+            database = house.database
+        progress = stack.enter_context(_progress(quiet=quiet))
+        task = progress.add_task("orders", total=len(orders))
+        return await run_replay(
+            file,
+            orders,
+            client,
+            door,
+            clock=clock,
+            founded_in=database,
+            seed=RandomIds().new().int % SEEDS if seed is None else seed,
+            clicks=clicks,
+            concurrency=concurrency,
+            placed=lambda _: progress.advance(task),
+        )
 
 
 def _with_database(settings: Settings) -> Settings:

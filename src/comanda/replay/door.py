@@ -10,6 +10,7 @@ from comanda.app import House
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.catalog.service import Catalog
 from comanda.contracts.catalog import Category, Item, Menu, Restaurant, Trading
+from comanda.engine.clock import Clock
 from comanda.engine.database import Transaction
 from comanda.replay.client import Client
 from comanda.replay.errors import ReplayError
@@ -70,7 +71,7 @@ async def sign_in(client: Client, slug: str, *, email: str, password: str) -> Do
     return Door(slug=slug, token=msgspec.json.decode(body, type=dict[str, object])["token"])  # type: ignore[arg-type]
 
 
-async def publish(client: Client, door: Door, categories: tuple[Category, ...], house: House) -> None:
+async def publish(client: Client, door: Door, categories: tuple[Category, ...], clock: Clock) -> None:
     """Publish a menu over HTTP, and wait until guests see it wherever they ask."""
     menu = msgspec.json.encode({"categories": categories})
     status, body = await client.call("PUT", "/api/v1/staff/menu/draft", body=menu, token=door.token)
@@ -83,7 +84,7 @@ async def publish(client: Client, door: Door, categories: tuple[Category, ...], 
     for _ in range(LOOK_ROUNDS):
         if all([await _shows(client, door.slug, version) for _ in range(LOOKS)]):
             return
-        await house.clock.sleep(PAUSE_S)
+        await clock.sleep(PAUSE_S)
     raise ReplayError(f"The menu of {door.slug} does not become version {version}: is this the account's restaurant?")
 
 

@@ -71,10 +71,10 @@ def _line(row: dict[str, str]) -> FileLine:
     price = PRICE.fullmatch(row["item_price"].strip())
     if price is None:
         raise ValueError(f"{row['item_price']!r} is not a price.")
-    quantity = int(row["quantity"])
+    quantity = int(row["quantity"]) if row["quantity"].strip().isdecimal() else 0
     name = " ".join(row["item_name"].split())
     if quantity < 1 or not name:
-        raise ValueError("it needs a quantity of at least 1 and a name.")
+        raise ValueError("it needs a quantity of at least 1, and a name.")
     cents = int(price[1]) * 100 + int(price[2] or 0)
     return FileLine(name=name, quantity=quantity, choices=choices_of(row["choice_description"]), cents=cents)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from comanda.app import House
+from comanda.engine.clock import Clock
 from comanda.engine.database import Database
 from comanda.replay.client import Client
 from comanda.replay.door import Door, publish
@@ -24,12 +24,12 @@ async def replay(
     orders: Sequence[FileOrder],
     client: Client,
     door: Door,
-    house: House,
     *,
+    clock: Clock,
+    founded_in: Database | None,
     seed: int,
     clicks: int,
     concurrency: int,
-    founded: bool,
     placed: Callable[[PlacedOrder], None] = lambda _: None,
 ) -> Report:
     """Publish the file's menu and place its orders.
@@ -39,17 +39,17 @@ async def replay(
         orders: what it holds.
         client: the guests' side of the wire.
         door: where they order.
-        house: its clock, and, where the restaurant was `founded` in its database, that too; else it is not opened.
+        clock: measures.
+        founded_in: where the restaurant is the replay's own, its database: the file's orders are there and no others.
         seed: makes guests and keys.
         clicks: at the same time, for each order.
         concurrency: orders at the same time.
-        founded: whether the restaurant is the replay's own, so that its orders are the file's and no others.
         placed: told of each order when it is done.
 
     Raises `ReplayError` when the menu cannot be published.
     """
     menu = DerivedMenu(orders)
-    await publish(client, door, menu.categories, house)
+    await publish(client, door, menu.categories, clock)
     placing = Placing(client, menu, slug=door.slug, seed=seed, clicks=clicks)
     outcomes: list[PlacedOrder] = []
     waiting = iter(orders)
@@ -60,11 +60,11 @@ async def replay(
             outcomes.append(outcome)
             placed(outcome)
 
-    begun = house.clock.monotonic()
+    begun = clock.monotonic()
     async with asyncio.TaskGroup() as group:
         for _ in range(min(concurrency, len(orders))):
             group.create_task(guests())
-    seconds = house.clock.monotonic() - begun
+    seconds = clock.monotonic() - begun
     return report(
         outcomes,
         file=str(file),
@@ -72,7 +72,7 @@ async def replay(
         seed=seed,
         clicks=clicks,
         seconds=seconds,
-        stored=await _stored(house.database, door.slug) if founded else None,
+        stored=await _stored(founded_in, door.slug) if founded_in is not None else None,
     )
 
 
