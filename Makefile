@@ -10,7 +10,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help up test check bench lock servers clean
+.PHONY: help up test check bench migration lock servers clean
 
 help:
 	@echo "make up      start everything on this machine (PORT=8000 DATA=.data)"
@@ -36,6 +36,10 @@ check: .venv/.development
 
 bench: .venv/.development
 	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+# A draft of the next migration, from what the live metadata has and the migrations do not: make migration NAME=add_tables
+migration: .venv/.development
+	$(BIN)/python -m comanda.migrations.draft $(NAME)
 
 lock: $(UV)
 	$(UV) lock --upgrade

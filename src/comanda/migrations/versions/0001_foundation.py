@@ -1,19 +1,18 @@
-"""The foundation: the engine's log, cursors and keys, and the tables of the first contexts."""
+"""The foundation: the engine's log, cursors and keys, and the tables of the first contexts, a file of SQL for each."""
 
-import sqlalchemy as sa
+from pathlib import Path
+
 from alembic import op
-
-from comanda.tables import METADATA
 
 revision = "0001_foundation"
 down_revision = None
 
+BETWEEN_STATEMENTS = ";\n\n"
+
 
 def upgrade() -> None:
-    """Make schemas and tables; tables cut by time get the partition that takes what no other takes."""
-    for metadata in METADATA:
-        op.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {metadata.schema}"))
-    for metadata in METADATA:
-        metadata.create_all(op.get_bind())
-    for table in ("engine.events", "ordering.order_lines", "ordering.attempts"):
-        op.execute(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT")
+    """Make schemas, tables and indexes; tables cut by time get the partition that takes what no other takes."""
+    connection = op.get_bind()
+    for file in sorted(Path(__file__).with_suffix("").glob("*.sql")):
+        for statement in file.read_text().rstrip(";\n").split(BETWEEN_STATEMENTS):
+            connection.exec_driver_sql(statement)
