@@ -10,7 +10,7 @@ from comanda.contexts.ordering.arrivals import Arrival, Earlier, Known, derived_
 from comanda.contexts.ordering.refusals import EarlierOrder, confirm_unknown, invalid, same_again
 from comanda.contexts.ordering.states import FORGOTTEN
 from comanda.contexts.ordering.tokens import confirm_token, confirmed_copy, tracking_token
-from comanda.engine.errors import Refused
+from comanda.engine.errors import Refused, SettingError
 from comanda.engine.idempotency import Seals, StoredAnswer
 from comanda.engine.idempotency.once import key_reused
 
@@ -69,6 +69,13 @@ class Rules:
     window: timedelta
     keep: timedelta
     public_url: str
+
+    def __post_init__(self) -> None:
+        if self.keep < self.window:
+            raise SettingError(
+                "COMANDA_IDEMPOTENCY_KEEP is shorter than COMANDA_FORM_WINDOW; make it at least as long, for an answer "
+                "must outlive the time in which it is given again."
+            )
 
 
 def judge(arrival: Arrival, known: Known, rules: Rules, seals: Seals, now: datetime) -> Verdict:
