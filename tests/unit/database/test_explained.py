@@ -17,6 +17,7 @@ PGDATA = Path("/data/postgres")
             Unavailable,
             "The disk that holds /data/postgres is full",
         ),
+        ("FATAL: could not extend file: wrote only 4096 of 8192 bytes\nPANIC: x", Unavailable, "is full"),
         ('LOG: could not bind IPv4 address "127.0.0.1": Address already in use', SettingError, "choose another"),
         ('FATAL: could not open file "x": Permission denied', SettingError, "cannot be written to"),
         ("LOG: a\nFATAL:  data directory is broken\nLOG: end", Unavailable, "FATAL:  data directory is broken"),

@@ -27,6 +27,9 @@ SOCKET_PATH_MAX = 100
 
 LOG_MAX_BYTES = 16 * 1024 * 1024
 
+DISK_FULL = ("No space left on device", "Check free disk space", "wrote only")
+"""What PostgreSQL says of a full disk: the second and third where a part of a page still went onto it."""
+
 ACCESS = """\
 # Written by comanda at every start. The socket lies in a folder that only its owner can enter.
 local all         all               trust
@@ -192,7 +195,7 @@ def refuse(told: str, pgdata: Path, cause: Exception | None = None) -> NoReturn:
 
 def explained(told: str, pgdata: Path) -> ComandaError:
     """Return the error that says what `told` means."""
-    if "No space left on device" in told:
+    if any(sign in told for sign in DISK_FULL):
         return Unavailable(f"The disk that holds {pgdata} is full: make room on it and start again.")
     if "Address already in use" in told:
         return SettingError("Another program listens on the port chosen for PostgreSQL: choose another.")
