@@ -49,11 +49,13 @@ def _path(order: dict[str, Any]) -> str:
 
 
 def test_one_command_starts_everything_and_ctrl_c_ends_it(box: RunningBox) -> None:
-    """Ready means ready: pages and API answer, addresses and the first password are printed; Ctrl-C leaves nothing."""
+    """Pages and API answer, addresses and the first password are printed, files are private; Ctrl-C leaves nothing."""
     assert box.get("/readyz")[0] == 200
     assert box.get("/api/v1/restaurants/demo/menu")[0] == 200
     for line in ("Menu", "Mailbox", "password"):
         assert line in box.told
+    readable = [path.name for path in box.data.iterdir() if path.is_file() and path.stat().st_mode & 0o077]
+    assert readable == []
     names = {"".join(process.cmdline()[:1]) for process in box.processes}
     assert {"comanda web-1", "comanda web-2", "comanda worker-1", "comanda sandbox", "comanda mailbox"} <= names
 

@@ -27,6 +27,8 @@ def command(function: Callable[..., Any]) -> typer.Typer:
 def begin(process: str, **chosen: object) -> Settings:
     """Take the first steps of a process: hold on to the nursery where there is one, read settings, open the log."""
     name = leash.hold(os.environ) or process
+    # Mails, books and secrets in the data directory are nobody else's.
+    os.umask(0o077)
     settings = read_settings(os.environ, **chosen)
     configure_logs(settings.log, name)
     return settings
