@@ -9,9 +9,9 @@ import pytest
 from tests.acceptance.system import System, healed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def whole_system() -> AsyncIterator[System]:
-    """The system, made once for all tests of faults."""
+    """The system, made once for all tests of faults and ended with the last of them."""
     # Outside pytest's own folder, which another run of pytest would close to the database server's user.
     with tempfile.TemporaryDirectory(prefix="comanda-faults-") as folder:
         async with System(Path(folder)) as system:

@@ -1,4 +1,4 @@
-"""Processes that are killed at once, under load: what a guest was told is true, and everything happens once."""
+"""What dies under load, and that all stays true: every order for which a guest got 201 is there, and happens once."""
 
 import pytest
 
@@ -7,9 +7,12 @@ from tests.acceptance.crowd import Crowd
 from tests.acceptance.system import HELPERS, System
 from tests.acceptance.waiting import until
 
-pytestmark = pytest.mark.slow  # Real processes are killed and started again.
+pytestmark = pytest.mark.slow  # Real processes are killed and started again, and a time-out has to pass.
 
 PATIENCE_S = 60.0
+
+ORDERS = 20
+"""Orders whose charges get no answer: they share one time-out."""
 
 
 async def test_a_web_process_is_killed_under_load(system: System) -> None:
@@ -54,6 +57,30 @@ async def test_the_provider_is_killed_in_mid_charge(system: System) -> None:
     await system.drained(patience_s=150.0)
     await crowd.all_there_once()
     await system.audited()
+
+
+async def test_postgres_is_stopped_at_once_under_load(system: System) -> None:
+    """Orders that were answered for are there after the recovery; those that were not are made by the retry, once."""
+    async with Crowd(system) as crowd:
+        await crowd.more(60)
+        await system.postgres.stop_at_once()
+        await crowd.disturbed()
+        await system.postgres.start()
+        await crowd.more(60)
+    await system.drained()
+    await crowd.all_there_once()
+    await system.audited()
+
+
+async def test_no_answer_after_the_charge_and_no_webhook_either(system: System) -> None:
+    """The retry under the same key is told of the first charge: nobody pays twice, and everybody gets the meal."""
+    before = (await system.audited())["totals"]["charges"]
+    await system.misbehave(Faults(timeout_after_charging="first", webhooks_held=True))
+    async with Crowd(system, guests=0) as crowd:
+        await crowd.place(ORDERS)
+        await system.drained()
+    await crowd.all_there_once()
+    assert (await system.audited())["totals"]["charges"] == before + ORDERS
 
 
 async def _calls(system: System, count: int) -> bool:
