@@ -43,7 +43,7 @@ from comanda.mail import Courier, Journal
 from comanda.mail import from_url as mail_from_url
 from comanda.settings import Settings
 from comanda.tables import PARTITIONED
-from comanda.web.bodies import MAX_BODY_BYTES
+from comanda.web.bodies import MAX_BODY_BYTES, JsonRequest
 from comanda.web.description import description, openapi_config
 from comanda.web.express import Express
 from comanda.web.health import health_routes
@@ -219,6 +219,7 @@ def web_of(house: House) -> ASGIApp:
         middleware=site.middleware(house.desk),
         template_config=site.template_config(),
         request_max_body_size=MAX_BODY_BYTES,
+        request_class=JsonRequest,
         openapi_config=openapi_config(),
         logging_config=None,
     )

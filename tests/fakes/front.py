@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 from comanda.contracts.module import Module
 from comanda.engine.ids import RandomIds
 from comanda.web.access import StaffSessions
-from comanda.web.bodies import MAX_BODY_BYTES
+from comanda.web.bodies import MAX_BODY_BYTES, JsonRequest
 from comanda.web.site import Site
 
 ADDRESS = "https://demo.example"
@@ -32,6 +32,7 @@ def front(modules: Sequence[Module], sessions: StaffSessions) -> ASGIApp:
         middleware=site.middleware(sessions),
         template_config=site.template_config(),
         request_max_body_size=MAX_BODY_BYTES,
+        request_class=JsonRequest,
         openapi_config=None,
         logging_config=None,
     )

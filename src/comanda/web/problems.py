@@ -14,12 +14,13 @@ from urllib.parse import quote
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Redirect
 
 from comanda.engine.errors import FieldError, RefusalKind, Refused, Unavailable
 from comanda.engine.ids import Ids
 from comanda.web.access import SIGN_IN_PATH
+from comanda.web.faults import fault
 from comanda.web.frame import REQUEST_ID
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,9 @@ _SENTENCES = {
     405: "This address does not take that method.",
     413: "The request is too large.",
 }
+NO_BODY = "'data'"
+"""What the framework says of a handler's body that is missing."""
+
 RESERVED = frozenset({"type", "title", "status", "detail", "errors"})
 
 Handler = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
@@ -107,12 +111,13 @@ def problem_of(error: Refused | Unavailable | HTTPException) -> Problem:
             detail="We cannot answer just now. Nothing was changed; please try again in a moment.",
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
+    if isinstance(error, ValidationException):
+        return _invalid(error)
     status = error.status_code
     return Problem(
         status=status,
         code=_CODES.get(status, HTTPStatus(status).phrase.lower().replace(" ", "-")),
-        detail=_SENTENCES.get(status, "The request could not be understood." if error.extra else error.detail),
-        errors=tuple(_litestar_errors(error.extra)),
+        detail=_SENTENCES.get(status, error.detail),
         headers=error.headers or {},
     )
 
@@ -198,12 +203,22 @@ def _headers_of(error: Refused) -> dict[str, str]:
     return headers
 
 
-def _litestar_errors(extra: object) -> list[FieldError]:
-    """Return Litestar's own list of what is wrong with a request, in our form."""
-    if not isinstance(extra, list):
-        return []
-    return [
-        FieldError(str(entry.get("key", "")).replace("[", ".").replace("]", ""), str(entry.get("message", "")))
-        for entry in extra
-        if isinstance(entry, dict)
-    ]
+def _invalid(error: ValidationException) -> Problem:
+    """Return the problem of a body, a path or a query that has not the form that the handler wants."""
+    entries = [entry for entry in error.extra if isinstance(entry, dict)] if isinstance(error.extra, list) else []
+    if any(entry.get("message") == NO_BODY for entry in entries):
+        return Problem(status=HTTPStatus.BAD_REQUEST, code="malformed-json", detail="A body of JSON is missing.")
+    errors = [_fault_of(entry) for entry in entries]
+    told = [f"{error.path}: {error.message}" if error.path else error.message for error in errors]
+    return Problem(
+        status=STATUS["invalid"],
+        code="invalid-form",
+        detail=told[0] if len(told) == 1 else "Some things in this request need another look.",
+        errors=tuple(errors),
+    )
+
+
+def _fault_of(entry: Mapping[str, object]) -> FieldError:
+    path = str(entry.get("key", "")).replace("[", ".").replace("]", "")
+    # The framework calls the whole body `data`.
+    return fault("" if path == "data" else path, str(entry.get("message", "")))

@@ -136,7 +136,7 @@ async def test_the_restaurant_tells_when_it_sells(client: httpx.AsyncClient, dat
     await database.fetch("INSERT INTO catalog.kitchen_slots VALUES ($1, timestamptz '2025-06-02 12:45Z', 1, 1)", demo)
     with_room = (await client.get("/api/v1/restaurants/demo/slots", params={"fulfilment": "delivery"})).json()["slots"]
     assert with_room[0] == "2025-06-02T13:00:00Z"
-    assert (await client.get("/api/v1/restaurants/demo/slots?fulfilment=drone")).status_code == 400
+    assert (await client.get("/api/v1/restaurants/demo/slots?fulfilment=drone")).status_code == 422
 
 
 async def test_a_menu_is_drafted_and_published_over_http(client: httpx.AsyncClient) -> None:
@@ -160,20 +160,20 @@ async def test_a_menu_is_drafted_and_published_over_http(client: httpx.AsyncClie
     ("method", "path", "body", "status"),
     [
         ("PUT", DRAFT, b"{", 400),
-        ("PUT", DRAFT, b'{"categories": [{"id": 1}]}', 400),
+        ("PUT", DRAFT, b'{"categories": [{"id": 1}]}', 422),
         ("PUT", DRAFT, b'{"categories": [{"id": "a", "name": "\\u0000"}]}', 422),
         ("PUT", DRAFT, b'{"categories": [{"id": "a", "name": "\\ud800"}]}', 400),
         ("GET", DRAFT, b"", 404),
         ("DELETE", DRAFT, b"", 204),
         ("POST", "/api/v1/staff/menu/versions/99/publish", b"", 404),
-        ("POST", "/api/v1/staff/menu/versions/99999999999/publish", b"", 400),
-        ("POST", "/api/v1/staff/menu/versions/0/publish", b"", 400),
+        ("POST", "/api/v1/staff/menu/versions/99999999999/publish", b"", 422),
+        ("POST", "/api/v1/staff/menu/versions/0/publish", b"", 422),
         ("PUT", f"{SOLD_OUT}/nothing", b"", 404),
         ("DELETE", f"{SOLD_OUT}/%00", b"", 204),
-        ("PUT", "/api/v1/staff/restaurant", b"{}", 400),
+        ("PUT", "/api/v1/staff/restaurant", b"{}", 422),
         ("PUT", "/api/v1/staff/coupons/%00", b'{"kind": "amount", "value": 1}', 422),
-        ("PUT", "/api/v1/staff/coupons/X", b'{"kind": "amount", "value": -1}', 400),
-        ("PUT", "/api/v1/staff/coupons/X", b'{"kind": "amount", "value": 1, "ends_at": "2025-01-01T00:00:00"}', 400),
+        ("PUT", "/api/v1/staff/coupons/X", b'{"kind": "amount", "value": -1}', 422),
+        ("PUT", "/api/v1/staff/coupons/X", b'{"kind": "amount", "value": 1, "ends_at": "2025-01-01T00:00:00"}', 422),
     ],
 )
 async def test_bad_input_of_staff_is_told_as_a_problem(

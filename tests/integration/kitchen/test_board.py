@@ -193,7 +193,7 @@ async def test_the_api_does_the_same(browser: Browser, module: Module, database:
     assert (stale.status_code, stale.json()["ticket_status"]) == (409, "accepted")
     wrong: list[object] = [{"to": "eaten", "version": 1}, {"to": "ready", "version": 0}, {"version": 1}, []]
     for body in [*wrong, {"to": "ready", "version": 2**31}]:
-        assert (await browser.post(f"{path}/moves", json=body)).status_code == 400
+        assert (await browser.post(f"{path}/moves", json=body)).status_code == 422
     assert (await browser.get(path)).json()["status"] == "accepted"
 
     stranger = {"Authorization": "Bearer stranger"}

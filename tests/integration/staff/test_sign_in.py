@@ -200,7 +200,7 @@ async def test_programs_sign_in_for_a_token(app: ASGIApp, password: str) -> None
         bad = await program.post("/api/v1/staff/tokens", json={"email": EMAIL, "password": "x"})
         assert (bad.status_code, bad.json()["type"]) == (401, "/problems/wrong-credentials")
         odd = await program.post("/api/v1/staff/tokens", json={"email": EMAIL})
-        assert (odd.status_code, odd.headers["content-type"]) == (400, "application/problem+json")
+        assert (odd.status_code, odd.headers["content-type"]) == (422, "application/problem+json")
         good = await program.post("/api/v1/staff/tokens", json={"email": EMAIL, "password": password})
         assert good.status_code == 201
         assert good.json()["roles"] == ["owner"]

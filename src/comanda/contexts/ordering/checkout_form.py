@@ -12,7 +12,7 @@ from babel.numbers import get_currency_precision
 from comanda.contexts.ordering.cart import Cart
 from comanda.contexts.ordering.form import MAX_AMOUNT, PlaceOrder
 from comanda.engine.errors import FieldError
-from comanda.web.bodies import field_error
+from comanda.web.faults import field_error
 from comanda.web.forms import Form
 
 TIPS = (0, 5, 10, 15)
