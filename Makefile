@@ -10,7 +10,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help up test check bench migration lock servers clean
+.PHONY: help up test check bench migration lock clean
 
 help:
 	@echo "make up      start everything on this machine (PORT=8000 DATA=.data)"
@@ -25,7 +25,8 @@ PORT ?= 8000
 up: .venv/.runtime
 	@exec $(BIN)/comanda up --data $(DATA) --port $(PORT)
 
-test: .venv/.development servers
+test: .venv/.development
+	@sh .ci/servers chromium
 	$(BIN)/pytest $(TESTS)
 
 check: .venv/.development
@@ -35,6 +36,7 @@ check: .venv/.development
 	$(BIN)/lint-imports --no-logo
 
 bench: .venv/.development
+	@sh .ci/servers wrk
 	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
 # A draft of the next migration, from what the live metadata has and the migrations do not: make migration NAME=add_tables
@@ -43,10 +45,6 @@ migration: .venv/.development
 
 lock: $(UV)
 	$(UV) lock --upgrade
-
-# What the tests need beside Python.
-servers:
-	@sh .ci/servers
 
 .venv/.runtime: uv.lock pyproject.toml | $(UV)
 	@$(UV) sync --frozen --quiet --no-dev --inexact --python "$$(command -v $(PYTHON))"
