@@ -1,4 +1,4 @@
-"""Orders through HTTP, beside pgbench writing the same rows one transaction each, on the same server in the same run."""
+"""Orders through HTTP, beside pgbench writing the same rows one transaction each, on the same server in one run."""
 
 import argparse
 import asyncio
@@ -15,6 +15,13 @@ from served import Served, served
 
 LUA = Path(__file__).parent / "orders.lua"
 CONNECTIONS = (8, 32, 128)
+USUAL = 32
+"""Connections of the measurements that are compared with each other."""
+
+ORDER_NOTE = (
+    "An order: HTTP, validation, prices, a coupon, three lines, an idempotency key; two web processes, load by wrk, "
+    "all on the same cores. No worker runs: what is measured is taking orders."
+)
 
 GOALS = {
     "to_pgbench": "orders/s at least 0.7 of pgbench's best",
@@ -25,9 +32,9 @@ GOALS = {
 
 FILL = """
 INSERT INTO ordering.orders (
-    id, restaurant_id, number, form_hash, copy, status, customer_id, guest, fulfilment, fulfilment_type, due_at, currency,
-    items, discount, tax, tax_added, fee, tip, total, coupon, menu_version, note, payment_method, idempotency_scope,
-    idempotency_key, placed_at
+    id, restaurant_id, number, form_hash, copy, status, customer_id, guest, fulfilment, fulfilment_type, due_at,
+    currency, items, discount, tax, tax_added, fee, tip, total, coupon, menu_version, note, payment_method,
+    idempotency_scope, idempotency_key, placed_at
 )
 SELECT uuidv7(make_interval(secs => -n)), o.restaurant_id, nextval('ordering.order_numbers'),
     decode(md5(n::text || $1), 'hex'), 1, 'completed', gen_random_uuid(), guest, fulfilment, fulfilment_type, due_at,
@@ -137,29 +144,28 @@ async def measure(seconds: int, stored: int, through: int) -> None:
             )
             print(rows[-1], flush=True)
         figures["to_pgbench"] = best_new / best_peer
-        same = await wrk(system, connections=32, seconds=seconds, mode="same", seed="same")
+        same = await wrk(system, connections=USUAL, seconds=seconds, mode="same", seed="same")
         figures["duplicates_per_s"] = same.per_s
-        figures["duplicates_to_new"] = same.per_s / next(row["orders/s"] for row in rows if row["connections"] == 32)
+        figures["duplicates_to_new"] = same.per_s / next(row["orders/s"] for row in rows if row["connections"] == USUAL)
         print(figures, flush=True)
         placed = await count_orders(system)
         if through:
             while await count_orders(system) < placed + through:
-                await wrk(system, connections=32, seconds=20, seed=f"through{await count_orders(system)}")
+                await wrk(system, connections=USUAL, seconds=20, seed=f"through{await count_orders(system)}")
             figures["web_mib"] = max(rss_mib(pid) for pid in system.pids)
             print(figures, flush=True)
     if stored:
         async with served() as system:
             await wrk(system, connections=8, seconds=2, seed="warm")
-            empty = await wrk(system, connections=32, seconds=seconds, seed="empty")
+            empty = await wrk(system, connections=USUAL, seconds=seconds, seed="empty")
             await fill(system, stored, "f")
             await wrk(system, connections=8, seconds=2, seed="warm again")
-            full = await wrk(system, connections=32, seconds=seconds, seed="full")
+            full = await wrk(system, connections=USUAL, seconds=seconds, seed="full")
             figures["full_to_empty"] = full.per_s / empty.per_s
             figures["stored"] = await count_orders(system)
             print(figures, flush=True)
     notes = [
-        "An order: HTTP, validation, prices, a coupon, three lines, an idempotency key; two web processes, load by wrk, "
-        "all on the same cores.",
+        ORDER_NOTE,
         "pgbench: the same rows, one transaction each, prepared statements, no HTTP and no validation.",
         *(f"{text}: {figures[name]:.2f}" for name, text in GOALS.items() if name in figures),
     ]

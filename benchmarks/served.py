@@ -55,8 +55,8 @@ async def served(*, web_processes: int = 2) -> AsyncIterator[Served]:
             seed = await asyncio.create_subprocess_exec(sys.executable, "-m", "comanda", "seed", env=environ)
             if await seed.wait() != 0:
                 raise SystemExit("seeding failed")
-            for _ in range(web_processes):
-                webs.append(await asyncio.create_subprocess_exec(sys.executable, "-m", "comanda", "serve", env=environ))
+            serve = [sys.executable, "-m", "comanda", "serve"]
+            webs += [await asyncio.create_subprocess_exec(*serve, env=environ) for _ in range(web_processes)]
             await _await_ready(port)
             yield Served(server.url, port, [web.pid for web in webs])
         finally:
