@@ -52,11 +52,13 @@ class ServedHouse:
     Attributes:
         address: where it listens.
         database_url: what it works on.
+        password: of the owner of the demo restaurant.
         token: of the owner of the demo restaurant, for `Authorization: Bearer`.
     """
 
     address: str
     database_url: str
+    password: str
     token: str
 
     def client(self, **headers: str) -> httpx.AsyncClient:
@@ -92,7 +94,9 @@ async def served_house(database_url: str, data: Path) -> AsyncIterator[ServedHou
                 async with httpx.AsyncClient(base_url=settings.address) as client:
                     form = {"email": prepared.email, "password": prepared.password}
                     token = (await client.post("/api/v1/staff/tokens", json=form)).json()["token"]
-                yield ServedHouse(address=settings.address, database_url=database_url, token=token)
+                yield ServedHouse(
+                    address=settings.address, database_url=database_url, password=prepared.password or "", token=token
+                )
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(signal.SIGTERM)

@@ -90,7 +90,7 @@ async def test_a_planted_answer_is_found(tmp_path: Path) -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        planted = ServedHouse(address=f"http://127.0.0.1:{port}", database_url="", token="")
+        planted = ServedHouse(address=f"http://127.0.0.1:{port}", database_url="", password="", token="")
         status, told = await schemathesis(planted, tmp_path)
     assert status == 1
     assert "Response violates schema" in told

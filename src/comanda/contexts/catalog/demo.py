@@ -39,6 +39,11 @@ ATTRIBUTES_SCHEMA: dict[str, object] = {
         },
         "additionalProperties": False,
     },
+    "order": {
+        "type": "object",
+        "properties": {"cutlery": {"type": "boolean"}, "floor": {"type": "integer", "minimum": 0}},
+        "additionalProperties": False,
+    },
 }
 
 ANY_RESTAURANT = "SELECT EXISTS (SELECT FROM catalog.restaurants)"
