@@ -4,6 +4,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -70,19 +71,22 @@ async def template(postgres: EmbeddedPostgres) -> str:
 @pytest.fixture
 async def empty_database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     """The URL of an empty database of the test's own."""
-    name = f"test_{next(_numbers)}"
-    await _run(postgres, f"CREATE DATABASE {name}")
-    yield _url(postgres, name)
-    await _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    async with _database(postgres) as url:
+        yield url
 
 
 @pytest.fixture
 async def database_url(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
     """The URL of a migrated database of the test's own."""
-    name = f"test_{next(_numbers)}"
-    await _run(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-    yield _url(postgres, name)
-    await _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    async with _database(postgres, f"TEMPLATE {template} STRATEGY FILE_COPY") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def shared_database_url(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+    """The URL of a migrated database that the tests of one module share: for those that write nothing into it."""
+    async with _database(postgres, f"TEMPLATE {template} STRATEGY FILE_COPY") as url:
+        yield url
 
 
 @pytest.fixture
@@ -103,6 +107,14 @@ def shared_data() -> Path:
             pytest.fail(f"{folder} is missing, and in CI its tests must run.")
         pytest.skip(f"{folder} is absent")
     return folder
+
+
+@asynccontextmanager
+async def _database(postgres: EmbeddedPostgres, how: str = "") -> AsyncIterator[str]:
+    name = f"test_{next(_numbers)}"
+    await _run(postgres, f"CREATE DATABASE {name} {how}")
+    yield _url(postgres, name)
+    await _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _url(postgres: EmbeddedPostgres, name: str) -> str:
