@@ -11,6 +11,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+"""Hosts to listen on that are no address to go to."""
+
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port from 1 to 65535, such as 8000")]
 Processes = Annotated[int, Meta(ge=1, le=64, description="a number from 1 to 64")]
 Duration = Annotated[timedelta, Meta(description="a duration such as 90s, 30m, 2h or 7d")]
@@ -86,5 +89,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         """Where guests reach us: `public_url`, or else the web processes' own address."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = "localhost" if self.host in EVERYWHERE else self.host
+        host = f"[{host}]" if ":" in host else host
         return self.public_url.rstrip("/") or f"http://{host}:{self.port}"

@@ -82,6 +82,16 @@ def test_a_child_reads_the_settings_its_parent_wrote(settings: Settings) -> None
     assert read_settings(as_environ(settings)) == settings
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("0.0.0.0", "http://localhost:8000"), ("::", "http://localhost:8000"), ("::1", "http://[::1]:8000")],  # noqa: S104
+)
+def test_the_address_is_one_that_a_browser_can_open(host: str, address: str) -> None:
+    """Where we listen everywhere, links lead to this machine."""
+    assert Settings(host=host).address == address
+    assert Settings(host=host, public_url="https://eat.example/").address == "https://eat.example"
+
+
 def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     """The first start makes the secret, later starts find it, and nobody else can read it."""
     settings = Settings(data=tmp_path / "data")
