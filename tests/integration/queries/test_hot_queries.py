@@ -20,6 +20,7 @@ from comanda.contexts.kitchen import store as kitchen
 from comanda.contexts.ordering import intake_store
 from comanda.contexts.ordering import store as orders
 from comanda.contexts.payments import store as payments
+from comanda.contexts.payments.payment import Payment
 from comanda.contexts.promotions import store as promotions
 from comanda.contexts.receipts import store as receipts
 from comanda.contexts.staff import store as staff
@@ -168,9 +169,23 @@ async def test_payments(watched: ExplainedDatabase, order_id: UUID) -> None:
         assert not await payments.insert_payment(tx, found)
         await payments.lock_payment_of_order(tx, order_id)
         await payments.save_payment(tx, found, msgspec.structs.replace(found, reason="again"))
+        fresh = Payment(
+            id=RandomIds().new(),
+            order_id=order_id,
+            restaurant_id=RESTAURANT,
+            amount=1800,
+            currency="EUR",
+            method="",
+            state="pending",
+            provider="sandbox",
+            created_at=START,
+        )
+        assert not await payments.insert_payments(tx, [fresh])
+        await payments.save_unchanged(tx, [fresh])
         pair = await payments.lock_refund(tx, named("refund 500"))
         assert pair is not None
         assert not await payments.insert_refund(tx, pair[1])
+        await payments.save_refund(tx, pair[1], msgspec.structs.replace(pair[1], failure="none"))
         await payments.waiting_refunds(tx, payment)
         assert not await payments.receive_webhook(tx, "sandbox", "event 7", kind="charge", subject=payment, now=START)
         await payments.note_effect(tx, "sandbox", "event 7", "captured")
@@ -225,6 +240,7 @@ async def test_restaurants_and_their_capacity(watched: ExplainedDatabase, filled
     assert await catalog.load_by_slug(watched, SLUG) is not None
     assert await catalog.load_by_id(watched, RESTAURANT) is not None
     assert await catalog.revision(watched, RESTAURANT) is not None
+    assert await filled_shop.restaurants.listed(50)
     async with rolled_back(watched) as tx:
         await catalog.revisions(tx, [RESTAURANT])
         await catalog.versions(tx, RESTAURANT)
@@ -242,6 +258,7 @@ async def test_coupons(watched: ExplainedDatabase, order_id: UUID) -> None:
         await promotions.coupons_of(tx, [order_id])
         await promotions.confirm(tx, order_id)
         await promotions.release(tx, [order_id])
+        await promotions.erase(tx, [order_id])
     check(watched, at_least=5)
 
 

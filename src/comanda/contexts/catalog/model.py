@@ -51,6 +51,7 @@ class RestaurantRow(Base):
             name="restaurants_published_version_exists",
             use_alter=True,
         ),
+        Index("restaurants_by_name", "name", "slug", postgresql_where=text("published_version IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -23,6 +23,8 @@ CREATE TABLE catalog.restaurants (
     UNIQUE (slug)
 );
 
+CREATE INDEX restaurants_by_name ON catalog.restaurants (name, slug) WHERE published_version IS NOT NULL;
+
 CREATE TABLE catalog.reservations (
     order_id UUID NOT NULL,
     kind TEXT NOT NULL,
