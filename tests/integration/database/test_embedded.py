@@ -127,6 +127,28 @@ async def test_a_killed_server_recovers_at_its_next_start(folder: Path) -> None:
         stranger.communicate(b"\n")
 
 
+async def test_a_killed_server_that_nobody_waits_for_is_no_rival(folder: Path) -> None:
+    """A zombie of the killed server, as in a container whose first process does not wait, does not stop the next."""
+    first = EmbeddedPostgres(folder)
+    await first.start()
+    await first.stop()
+    cluster = Cluster(folder, {})
+    cluster.prepare()
+    left = cluster.spawn(5432, "")
+    await _until(lambda: running_url(folder))
+    # Not waited for: from here on it is a zombie.
+    left.send_signal(signal.SIGKILL)
+    await _until(lambda: psutil.Process(left.pid).status() == psutil.STATUS_ZOMBIE)
+
+    second = EmbeddedPostgres(folder)
+    try:
+        await second.start()
+        assert await _value(second.url, "SELECT 1") == 1
+        await second.stop()
+    finally:
+        left.wait()
+
+
 async def test_a_server_that_dies_is_started_again_under_its_clients(folder: Path) -> None:
     """The pool of a client finds the server that was started again, without a new pool."""
     server = EmbeddedPostgres(folder)

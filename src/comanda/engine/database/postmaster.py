@@ -75,17 +75,20 @@ def read(pgdata: Path) -> Postmaster | None:
 
 
 def take_over_file(pgdata: Path) -> None:
-    """Write our own process id into a stale `postmaster.pid` whose id now belongs to some other process.
+    """Write our own process id into stale lock files (the data's, the socket's) whose id is still, or again, in use.
 
-    PostgreSQL refuses to start while that process lives, but knows that its own parent is no rival. The rest of the
-    file stays: by it PostgreSQL finds out whether processes of the killed server still use its shared memory.
+    PostgreSQL refuses to start while a process of that id exists: a stranger, or its own zombie that nobody has waited
+    for (the first process of a container often does not). But it knows that its own parent is no rival. The rest of
+    the file stays: by it PostgreSQL finds out whether processes of the killed server still use its shared memory.
     """
     stale = read(pgdata)
-    if stale is None or not stale.alive:
+    if stale is None or not psutil.pid_exists(stale.pid):
         return
-    path = pgdata / PID_FILE
-    _, _, rest = path.read_text().partition("\n")
-    path.write_text(f"{os.getpid()}\n{rest}")
+    for path in (pgdata / PID_FILE, Path(stale.socket_dir, f".s.PGSQL.{stale.port}.lock")):
+        if path.exists():
+            first, _, rest = path.read_text().partition("\n")
+            if first.strip() == str(stale.pid):
+                path.write_text(f"{os.getpid()}\n{rest}")
 
 
 def _is_postgres_on(command: list[str], pgdata: Path) -> bool:
