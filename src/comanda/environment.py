@@ -17,6 +17,11 @@ PREFIX = "COMANDA_"
 # Kubernetes puts the addresses of a service called `comanda` into every container: COMANDA_PORT_8000_TCP and its like.
 _NOT_OURS = re.compile(r"^COMANDA_(SERVICE_(HOST|PORT)|PORT_\d+_)")
 
+SECRETS = frozenset({"secret", "payments_key", "payments_webhook_secret"})
+"""Settings whose value is never shown."""
+
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
+
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$")
 _SECONDS = {"ms": 0.001, "s": 1, None: 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -61,7 +66,7 @@ def _converted(told_as: str, value: Any, field: msgspec.structs.FieldInfo) -> An
     try:
         return msgspec.convert(value, field.type, strict=False, dec_hook=_decode, builtin_types=(timedelta,))
     except (msgspec.ValidationError, TypeError) as error:
-        shown = "hidden" if field.name == "secret" else repr(str(value))
+        shown = "hidden" if field.name in SECRETS else repr(_PASSWORD.sub(r"\1***@", str(value)))
         raise SettingError(f"{told_as} is {shown}, which cannot be used: write {hint(field.type)}.") from error
 
 

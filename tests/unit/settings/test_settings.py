@@ -37,6 +37,7 @@ def test_the_command_line_goes_before_the_environment() -> None:
         ("SECRET", "short", "COMANDA_SECRET is hidden, which cannot be used: write at least 32 characters"),
         ("MAIL_URL", "carrier-pigeon:", "mailbox: or smtp://"),
         ("LOG", "xml", "write text or json"),
+        ("DATABASE_URL", "mysql://ada:s3cret@host/x", "COMANDA_DATABASE_URL is 'mysql://ada:***@host/x', which"),
     ],
 )
 def test_a_wrong_value_is_told_in_one_sentence(variable: str, value: str, told: str) -> None:
