@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.fakes.running_box import PATIENCE_S, RunningBox, run, running_box, start
+from tests.fakes.running_box import PATIENCE_S, RunningBox, run, running_box, start, until
 
 pytestmark = pytest.mark.slow  # Each test starts every process of a whole box, some of them twice.
 
@@ -93,8 +94,7 @@ def test_a_killed_web_process_is_replaced(box: RunningBox) -> None:
     """A web process that dies is started again, and requests are answered meanwhile."""
     victim = box.child("web-1")
     box.kill(victim)
-    replaced = _child_other_than(box, "web-1", victim.pid)
-    assert replaced.is_running()
+    until(lambda: _replaced(box, "web-1", victim.pid), what="web-1 runs again")
     assert box.get("/readyz")[0] == 200
 
 
@@ -103,7 +103,8 @@ def test_a_killed_nursery_is_replaced_with_its_children(box: RunningBox) -> None
     nursery = psutil.Process(box.process.pid).children()[0]
     victim = box.child("web-1")
     box.kill(nursery)
-    assert _child_other_than(box, "web-1", victim.pid).is_running()
+    until(lambda: _replaced(box, "web-1", victim.pid), what="web-1 runs again")
+    until(lambda: _found(box, "/readyz"), what="it answers again")
 
 
 def test_a_killed_postgres_is_started_again(box: RunningBox) -> None:
@@ -111,7 +112,7 @@ def test_a_killed_postgres_is_started_again(box: RunningBox) -> None:
     order = _order(box)
     server = next(p for p in box.all_processes() if p.name() == "postgres" and p.ppid() == box.process.pid)
     box.kill(server)
-    assert _eventually_found(box, _path(order))
+    until(lambda: _found(box, _path(order)), what="the order is found again")
 
 
 def test_a_second_start_on_the_same_data_is_refused_in_one_sentence(box: RunningBox) -> None:
@@ -169,27 +170,19 @@ def test_a_wrong_setting_is_told_in_one_sentence(environ: dict[str, str], told: 
     assert errors.count("\n") == 1
 
 
-def _child_other_than(box: RunningBox, name: str, pid: int) -> psutil.Process:
-    """Wait for the successor of a child that was killed: for its answer to a request, not for time."""
-    for _ in range(2000):
-        for process in box.all_processes():
-            try:
-                if process.pid != pid and "".join(process.cmdline()[:1]) == f"comanda {name}":
-                    return process
-            except psutil.Error:
-                continue
-        psutil.Process(box.process.pid).cpu_percent(interval=0.01)
-    raise AssertionError(f"{name} was not started again")
-
-
-def _eventually_found(box: RunningBox, path: str) -> bool:
-    for _ in range(600):
-        try:
-            if box.get(path)[0] == 200:
+def _replaced(box: RunningBox, name: str, pid: int) -> bool:
+    """Whether a child of that name runs that is not the one that was killed."""
+    title = [f"comanda {name}"]
+    for process in box.all_processes():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != pid and process.cmdline()[:1] == title:
                 return True
-        except OSError:
-            pass
-        psutil.Process(box.process.pid).cpu_percent(interval=0.05)
+    return False
+
+
+def _found(box: RunningBox, path: str) -> bool:
+    with contextlib.suppress(OSError):
+        return box.get(path)[0] == 200
     return False
 
 

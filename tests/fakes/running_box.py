@@ -7,15 +7,17 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 PATIENCE_S = 60
+LOOK_S = 0.02
 
 Answer = tuple[int, Any]
 
@@ -134,6 +136,15 @@ def running_box(data: Path, *arguments: str, environ: Mapping[str, str] | None =
         yield box
     finally:
         box.end()
+
+
+def until(holds: Callable[[], bool], *, what: str) -> None:
+    """Wait until a condition of other processes holds, which have no event to wait on; fail when it never does."""
+    for _ in range(int(PATIENCE_S / LOOK_S)):
+        if holds():
+            return
+        threading.Event().wait(LOOK_S)
+    raise AssertionError(f"Still not: {what}.")
 
 
 def call(url: str, body: object = None, **headers: str) -> Answer:
