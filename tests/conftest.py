@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,9 @@ TEMPLATE = "comanda_template"
 
 UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "1GB", "shared_buffers": "128MB"}
 """A test's server need not survive the machine's loss of power; tests that are about survival start their own."""
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - the server makes a folder there that only its user can enter
+ROOM_BYTES = 3 * 1024**3
 
 _numbers = itertools.count(1)
 
@@ -53,7 +57,7 @@ async def postgres() -> AsyncIterator[EmbeddedPostgres]:
     It has a folder outside pytest's own: started as root, the server runs as another user, and the next run of pytest
     on the same machine closes pytest's folder to others.
     """
-    with tempfile.TemporaryDirectory(prefix="comanda-postgres-") as folder:
+    with tempfile.TemporaryDirectory(prefix="comanda-postgres-", dir=_memory()) as folder:
         server = EmbeddedPostgres(Path(folder), settings=UNSAFE_AND_FAST)
         await server.start()
         yield server
@@ -115,6 +119,13 @@ async def _database(postgres: EmbeddedPostgres, how: str = "") -> AsyncIterator[
     await _run(postgres, f"CREATE DATABASE {name} {how}")
     yield _url(postgres, name)
     await _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _memory() -> Path | None:
+    """Return a folder in memory that has room, in which a database is cloned five times faster than on a disk."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        return MEMORY
+    return None
 
 
 def _url(postgres: EmbeddedPostgres, name: str) -> str:
