@@ -1,4 +1,4 @@
-"""A web process for all tests of the API."""
+"""A web process for the tests of the API."""
 
 from collections.abc import AsyncIterator
 
@@ -11,11 +11,11 @@ from tests.fakes.served_house import ServedHouse, served_house
 NAME = "api"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def served(
     postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ServedHouse]:
-    """A web process on a filled database, for all tests of this folder."""
+    """A web process on a filled database, for the tests of one module: some change whatever the API lets them change."""
     server = await asyncpg.connect(postgres.url)
     try:
         await server.execute(f"CREATE DATABASE {NAME} TEMPLATE {template}")
