@@ -15,7 +15,7 @@ NAME = "api"
 async def served(
     postgres: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ServedHouse]:
-    """A web process on a filled database, for the tests of one module: some change whatever the API lets them change."""
+    """A web process on a filled database, for the tests of one module: some change all that the API lets them."""
     server = await asyncpg.connect(postgres.url)
     try:
         await server.execute(f"CREATE DATABASE {NAME} TEMPLATE {template}")
