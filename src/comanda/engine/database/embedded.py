@@ -34,6 +34,8 @@ SLOW_START_S = 5.0
 ORPHANS_S = 10.0
 """How long the backends of a killed server may hold its shared memory before we give up."""
 
+RESEND_S = 0.5
+
 KEEP_ALIVE_S = 0.25
 RESTARTS_S = (0.0, 1.0, 2.0, 5.0, 10.0)
 """Pauses before a server that died is started again; the last is kept to."""
@@ -179,24 +181,26 @@ class EmbeddedPostgres:
         running = self._postmaster
         if running is None and self._process is not None and self._process.poll() is None:
             running = Postmaster(self._process.pid, 0, "", "")
-        if running is not None and running.alive:
-            running.signal(signal.SIGINT)
-            if not await self._gone(running, self._stop_limit_s):
-                log.warning("PostgreSQL did not end in order and is ended at once", pid=running.pid)
-                running.signal(signal.SIGQUIT)
-                if not await self._gone(running, self._stop_limit_s):
-                    running.signal(signal.SIGKILL)
-                    await self._gone(running, self._stop_limit_s)
+        if running is not None and running.alive and not await self._ended_by(running, signal.SIGINT):
+            log.warning("PostgreSQL did not end in order and is ended at once", pid=running.pid)
+            if not await self._ended_by(running, signal.SIGQUIT):
+                await self._ended_by(running, signal.SIGKILL)
         self._end_guard()
         self._postmaster = self._process = None
         if self._own_lock:
             self._lock.release()
 
-    async def _gone(self, running: Postmaster, limit_s: float) -> bool:
-        deadline = self._clock.monotonic() + limit_s
+    async def _ended_by(self, running: Postmaster, number: signal.Signals) -> bool:
+        begun = self._clock.monotonic()
+        sent = 0
         while self._runs(running):
-            if self._clock.monotonic() > deadline:
+            waited_s = self._clock.monotonic() - begun
+            if waited_s > self._stop_limit_s:
                 return False
+            # Again and again: a server so young that it does not listen to signals yet loses the first.
+            if waited_s >= sent * RESEND_S:
+                sent += 1
+                running.signal(number)
             await self._clock.sleep(POLL_S)
         return True
 
