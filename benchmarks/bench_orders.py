@@ -159,7 +159,7 @@ async def measure(seconds: int, stored: int, through: int) -> None:
             await wrk(system, connections=8, seconds=2, seed="warm")
             empty = await wrk(system, connections=USUAL, seconds=seconds, seed="empty")
             await fill(system, stored, "f")
-            await wrk(system, connections=8, seconds=2, seed="warm again")
+            await wrk(system, connections=8, seconds=2, seed="again")
             full = await wrk(system, connections=USUAL, seconds=seconds, seed="full")
             figures["full_to_empty"] = full.per_s / empty.per_s
             figures["stored"] = await count_orders(system)

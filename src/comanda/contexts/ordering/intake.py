@@ -15,7 +15,7 @@ from comanda.contexts.ordering.cart_check import check_cart
 from comanda.contexts.ordering.composing import draft
 from comanda.contexts.ordering.form import PlaceOrder, clean_form
 from comanda.contexts.ordering.form_hash import form_hash
-from comanda.contexts.ordering.intake_store import Placing, answer_of_copy, insert_attempts, look_up
+from comanda.contexts.ordering.intake_store import Placing, answer_of_copy, insert_echoes, look_up
 from comanda.contexts.ordering.judging import Ask, Make, Refuse, Replay, ReplayCopy, Rules, is_stale, judge
 from comanda.contexts.ordering.menu_index import MenuIndexes
 from comanda.contexts.ordering.placing import Placed, Placer
@@ -175,10 +175,7 @@ class Intake:
         )
 
     async def _write_down(self, attempts: Sequence[AttemptRow]) -> Sequence[None]:
-        async with self._database.transaction() as tx:
-            # The order's own commit was flushed; its echo may be lost with the machine, but not with this process.
-            await tx.execute("SET LOCAL synchronous_commit = off")
-            await insert_attempts(tx, attempts)
+        await insert_echoes(self._database, attempts)
         return [None] * len(attempts)
 
     async def _decide_group(self, arrivals: Sequence[Arrival]) -> Sequence[Decided]:
@@ -220,7 +217,8 @@ class Intake:
                 later.append(number)
             else:
                 decided[number] = outcome
-                self._remember(placing, outcome)
+                if isinstance(outcome, Answer) and placing.stored is not None:
+                    self._remember(placing.stored, placing.draft.id)
         return sorted(later)
 
     async def _judge(
@@ -237,7 +235,10 @@ class Intake:
                 stale = known.stored is not None
                 return self._compose(arrival, copy, key, stale=stale, attempts=attempts, now=now)
             case Replay(stored):
-                noted("replayed", msgspec.json.decode(stored.answer, type=_Identified).id)
+                order_id = msgspec.json.decode(stored.answer, type=_Identified).id
+                noted("replayed", order_id)
+                # It may have been given by another process; the next time this one knows it too.
+                self._remember(stored, order_id)
                 return stored.replay()
             case ReplayCopy(copy):
                 found = await answer_of_copy(self._database, arrival.restaurant.id, arrival.form_hash, copy)
@@ -316,8 +317,7 @@ class Intake:
             log.exception("an order failed", order_id=str(placing.draft.id))
             return {placing.draft.id: Unavailable("We could not take this order now; nothing was stored. Try again.")}
 
-    def _remember(self, placing: Placing, outcome: Placed) -> None:
-        if isinstance(outcome, Answer) and placing.stored is not None:
-            self._remembered[placing.arrival.scope, placing.key] = (placing.stored, placing.draft.id)
-            if len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
+    def _remember(self, stored: StoredAnswer, order_id: UUID) -> None:
+        self._remembered[stored.scope, stored.key] = (stored, order_id)
+        if len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)

@@ -71,6 +71,13 @@ INSERT INTO ordering.attempts (at, restaurant_id, order_id, outcome, code, key, 
 SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[])
 """
 
+INSERT_ECHOES = f"""
+{INSERT_ATTEMPTS}
+WHERE (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
+"""
+"""Attempts that made nothing, as one statement and transaction that does not wait for the disk: the order's own commit
+was flushed, and its echo may be lost with the machine, but not with this process."""
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -206,8 +213,16 @@ async def insert_lines(tx: Transaction, placings: Sequence[Placing]) -> None:
 
 async def insert_attempts(tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
     """Write down attempts."""
-    await tx.execute(
-        INSERT_ATTEMPTS,
+    await tx.execute(INSERT_ATTEMPTS, *_columns(attempts))
+
+
+async def insert_echoes(database: Database, attempts: Sequence[AttemptRow]) -> None:
+    """Write down attempts that made nothing, in a transaction of their own."""
+    await database.fetch(INSERT_ECHOES, *_columns(attempts))
+
+
+def _columns(attempts: Sequence[AttemptRow]) -> list[list[object]]:
+    return [
         [a.at for a in attempts],
         [a.restaurant_id for a in attempts],
         [a.order_id for a in attempts],
@@ -215,4 +230,4 @@ async def insert_attempts(tx: Transaction, attempts: Sequence[AttemptRow]) -> No
         [a.code for a in attempts],
         [a.key for a in attempts],
         [a.caller for a in attempts],
-    )
+    ]
