@@ -193,7 +193,10 @@ async def test_a_path_too_long_for_a_socket_gets_a_short_one(folder: Path) -> No
     assert str(deep) not in server.url
     assert await _value(server.url, "SELECT 1") == 1
     assert running_url(deep) == server.url
+    running = postmaster.read(deep / "postgres")
     await server.stop()
+    assert running is not None
+    assert not Path(running.socket_dir).exists()
 
 
 async def test_over_tcp_the_password_is_asked_for(folder: Path) -> None:

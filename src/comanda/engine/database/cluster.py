@@ -1,5 +1,6 @@
 """The data directory of the embedded PostgreSQL, and the programs that serve it."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -24,6 +25,9 @@ VERSION = "18"
 SUPERUSER = "comanda"
 SOCKET_PATH_MAX = 100
 """Bytes of a Unix socket's path: 108 on Linux, 104 on macOS, and PostgreSQL adds a suffix for its lock file."""
+
+SHORT_PREFIX = "comanda-socket-"
+"""Begins the name of a socket's short folder."""
 
 LOG_MAX_BYTES = 16 * 1024 * 1024
 
@@ -112,6 +116,12 @@ class Cluster:
             **self._as_user(),
         )
 
+    def leave(self, socket_dir: Path) -> None:
+        """Remove the short folder of the socket, where the server that has ended had one."""
+        if socket_dir.name.startswith(SHORT_PREFIX):
+            with contextlib.suppress(OSError):
+                socket_dir.rmdir()
+
     def password(self) -> str:
         """Return the password for TCP, made at the first call and kept for the folder's owner alone."""
         path = self.folder / "postgres-password"
@@ -170,7 +180,7 @@ class Cluster:
         if len(os.fsencode(self.pgdata / f".s.PGSQL.{port}")) <= SOCKET_PATH_MAX:
             return self.pgdata
         mark = hashlib.sha256(os.fsencode(self.pgdata)).hexdigest()[:16]
-        short = Path(tempfile.gettempdir(), f"comanda-{mark}")
+        short = Path(tempfile.gettempdir(), f"{SHORT_PREFIX}{mark}")
         short.mkdir(mode=0o700, exist_ok=True)
         owner = self._user.uid if self._user else os.geteuid()
         if short.stat().st_uid not in {owner, os.geteuid()} or short.is_symlink():

@@ -186,6 +186,8 @@ class EmbeddedPostgres:
             if not await self._ended_by(running, signal.SIGQUIT):
                 await self._ended_by(running, signal.SIGKILL)
         self._end_guard()
+        if running is not None:
+            self._cluster.leave(Path(running.socket_dir))
         self._postmaster = self._process = None
         if self._own_lock:
             self._lock.release()
