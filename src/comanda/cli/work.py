@@ -20,7 +20,7 @@ def work(
 ) -> None:
     """Run one worker: it shares the lanes with all other workers, and hands its part over when it ends.
 
-    Example: comanda work --lanes payments,receipts.mail
+    Example: comanda work --lanes payments,receipts.send
     """
     chosen = [lane.strip() for lane in lanes.split(",") if lane.strip()] if lanes is not None else None
     uvloop.run(_work(begin("worker", data=data), chosen))
