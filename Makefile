@@ -19,6 +19,8 @@ help:
 	@echo "make bench   run the benchmarks"
 	@echo "make lock    renew uv.lock from pyproject.toml"
 
+# Most tests wait for processes that they have started, so that more of them than cores go side by side.
+SIDE_BY_SIDE ?= 3
 DATA ?= .data
 PORT ?= 8000
 
@@ -26,8 +28,9 @@ up: .venv/.runtime
 	@exec $(BIN)/comanda up --data $(DATA) --port $(PORT)
 
 test: .venv/.development
-	@sh .ci/servers chromium
-	$(BIN)/pytest $(TESTS)
+	@sh .ci/servers chromium java mvn
+	@sh tests/servers/kafka/fetch .tools/kafka
+	$(BIN)/pytest -n $(SIDE_BY_SIDE) --dist loadfile $(TESTS)
 
 check: .venv/.development
 	$(BIN)/ruff check
@@ -35,8 +38,8 @@ check: .venv/.development
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: .venv/.development
-	@sh .ci/servers wrk
+bench: .venv/.development .tools/peers/.installed
+	@sh .ci/servers wrk redis-server
 	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
 # A draft of the next migration, from what the live metadata has and the migrations do not: make migration NAME=add_tables
@@ -53,6 +56,12 @@ lock: $(UV)
 .venv/.development: uv.lock pyproject.toml | $(UV)
 	@$(UV) sync --frozen --quiet --python "$$(command -v $(PYTHON))"
 	@touch $@ .venv/.runtime
+
+# What the engine is measured beside, in an environment of its own.
+.tools/peers/.installed: benchmarks/peers/requirements.txt | $(UV)
+	@$(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" .tools/peers
+	@$(UV) pip sync --quiet --require-hashes --python .tools/peers/bin/python benchmarks/peers/requirements.txt
+	@touch $@
 
 $(UV):
 	@sh .ci/uv $(PYTHON) $(UV_VERSION)

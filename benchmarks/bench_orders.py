@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import re
 import shutil
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ LUA = Path(__file__).parent / "orders.lua"
 CONNECTIONS = (8, 32, 128)
 USUAL = 32
 """Connections of the measurements that are compared with each other."""
+
+TURNS = 15
+TURN_S = 3
+"""How often, and how long each time, an empty and a full database are measured in turns."""
 
 ORDER_NOTE = (
     "An order: HTTP, validation, prices, a coupon, three lines, an idempotency key; two web processes, load by wrk, "
@@ -117,6 +122,35 @@ async def count_orders(system: Served) -> int:
     return number
 
 
+async def compare_full(stored: int) -> dict[str, Any]:
+    """Return the rate at `stored` orders by the rate at a few thousand, of two systems measured in turns.
+
+    In turns, because the machine's own speed changes within minutes by more than the difference that is looked for.
+    """
+    ratios, rates = [], []
+    async with served() as empty, served() as full:
+        for system in (empty, full):
+            await wrk(system, connections=8, seconds=2, seed="warm")
+        await fill(full, stored, "f")
+        for turn in range(TURNS):
+            pair = [(empty, "empty"), (full, "full")]
+            if turn % 2:
+                pair.reverse()
+            rate = {}
+            for system, name in pair:
+                rate[name] = (await wrk(system, connections=USUAL, seconds=TURN_S, seed=f"{name}{turn}")).per_s
+            ratios.append(rate["full"] / rate["empty"])
+            rates.append(rate)
+            print(rate, flush=True)
+        return {
+            "full_to_empty": statistics.median(ratios),
+            "full_to_empty_each": ratios,
+            "full_and_empty_rates": rates,
+            "stored": await count_orders(full),
+            "stored_empty": await count_orders(empty),
+        }
+
+
 async def measure(seconds: int, stored: int, through: int) -> None:
     """Run it all and write the report."""
     rows: list[dict[str, Any]] = []
@@ -155,15 +189,8 @@ async def measure(seconds: int, stored: int, through: int) -> None:
             figures["web_mib"] = max(rss_mib(pid) for pid in system.pids)
             print(figures, flush=True)
     if stored:
-        async with served() as system:
-            await wrk(system, connections=8, seconds=2, seed="warm")
-            empty = await wrk(system, connections=USUAL, seconds=seconds, seed="empty")
-            await fill(system, stored, "f")
-            await wrk(system, connections=8, seconds=2, seed="again")
-            full = await wrk(system, connections=USUAL, seconds=seconds, seed="full")
-            figures["full_to_empty"] = full.per_s / empty.per_s
-            figures["stored"] = await count_orders(system)
-            print(figures, flush=True)
+        figures.update(await compare_full(stored))
+        print(figures, flush=True)
     notes = [
         ORDER_NOTE,
         "pgbench: the same rows, one transaction each, prepared statements, no HTTP and no validation.",

@@ -3,9 +3,10 @@
 import itertools
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -17,12 +18,19 @@ from comanda.engine.database.embedded import EmbeddedPostgres
 from comanda.migrations import migrate
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import SeededIds
+from tests.servers.servers import Servers
 
 pytest_plugins = ["tests.plugins.no_skips"]
 
 TEMPLATE = "comanda_template"
 
-UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "1GB", "shared_buffers": "128MB"}
+UNSAFE_AND_FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "1GB",
+    "shared_buffers": "128MB",
+    "max_prepared_transactions": "2",
+}
 """A test's server need not survive the machine's loss of power; tests that are about survival start their own."""
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - the server makes a folder there that only its user can enter
@@ -34,8 +42,18 @@ structlog.configure(
     processors=[
         structlog.processors.add_log_level,
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
-    ]
+    ],
+    # As the program does: what a command prints is not mixed with what its parts have to say.
+    logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_log() -> Iterator[None]:
+    """Leave the tests' log alone when a command runs in their process: typer's runner closes what it would write to."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("comanda.cli.command.configure_logs", lambda *_: None)
+        yield
 
 
 @pytest.fixture
@@ -91,6 +109,20 @@ async def shared_database_url(postgres: EmbeddedPostgres, template: str) -> Asyn
     """The URL of a migrated database that the tests of one module share: for those that write nothing into it."""
     async with _database(postgres, f"TEMPLATE {template} STRATEGY FILE_COPY") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: EmbeddedPostgres, template: str) -> Callable[[], AbstractAsyncContextManager[str]]:
+    """Makes a migrated database for the length of a block, and yields its URL."""
+    return lambda: _database(postgres, f"TEMPLATE {template} STRATEGY FILE_COPY")
+
+
+@pytest.fixture(scope="session")
+async def servers(new_database: Callable[[], AbstractAsyncContextManager[str]]) -> AsyncIterator[Servers]:
+    """Servers beside the database; each is started by the first test that needs it."""
+    servers = Servers(new_database)
+    yield servers
+    await servers.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ PREFIX = "COMANDA_"
 # Kubernetes puts the addresses of a service called `comanda` into every container: COMANDA_PORT_8000_TCP and its like.
 _NOT_OURS = re.compile(r"^COMANDA_(SERVICE_(HOST|PORT)|PORT_\d+_)")
 
-SECRETS = frozenset({"secret", "payments_key", "payments_webhook_secret"})
+SECRETS = frozenset({"secret", "metrics_token", "payments_key", "payments_webhook_secret"})
 """Settings whose value is never shown."""
 
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")

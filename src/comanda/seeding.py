@@ -1,12 +1,12 @@
 """Filling a database for its first start: the demo restaurant, and an account to begin with."""
 
-from comanda.app import House, build_house
 from comanda.contexts.catalog.demo import seed_demo as seed_demo_restaurant
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.catalog.service import Catalog
 from comanda.contexts.promotions.demo import seed_demo as seed_demo_coupon
 from comanda.contexts.promotions.service import Promotions
 from comanda.engine.database import Transaction
+from comanda.house import House, build_house
 from comanda.prepared import Prepared
 from comanda.settings import Settings
 

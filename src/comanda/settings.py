@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         database_port: where the embedded PostgreSQL listens on 127.0.0.1 too, for other programs; 0 is nowhere.
         database_connections: the most that one process opens.
         events_url: what carries events to the lanes; `postgres:` is the log itself.
+        events_keep: how long a day of the log stays after its end; it goes once every consumer has read it.
+        events_archive: whether such a day is stored as Parquet at the files URL first; needs `comanda[archive]`.
         cache_url: where what was read is kept.
         files_url: where files are stored; `file:` is a folder in the data directory.
         mail_url: how mail is sent; `mailbox:` is the built-in mailbox, which `comanda up` starts.
@@ -48,18 +50,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         smtp_port: where it puts the mailbox's SMTP server; 0 is any free one.
         web_processes: how many `comanda up` starts.
         worker_processes: how many `comanda up` starts.
+        lease: how long a worker that hangs may hold its share of the work up, before others take it over.
         idempotency_keep: how long the answer to a request is kept under its key.
         form_window: how long the same form counts as the same order.
         secret: the installation's secret; empty is one of its own in the data directory. Processes on several
             machines need the same.
+        metrics_token: what Prometheus has to bring to `/metrics`; empty lets in nobody but this machine.
         log: how logs are written; `text` is for people, `json` for machines.
+        traces_url: who records traces; `off:` is nobody.
     """
 
     data: Annotated[Path, Meta(description="a folder, such as .data")] = Path(".data")
     database_url: Annotated[str, _url("embedded:", "postgresql://…", "postgres://…")] = "embedded:"
     database_port: Port = 0
     database_connections: Annotated[int, Meta(ge=2, le=1000, description="a number from 2 to 1000")] = 16
-    events_url: Annotated[str, _url("postgres:")] = "postgres:"
+    events_url: Annotated[str, _url("postgres:", "kafka://…", "sns+sqs://…")] = "postgres:"
+    events_keep: Duration = timedelta(days=7)
+    events_archive: Annotated[str, Meta(pattern="^(off|on)$", description="off or on")] = "off"
     cache_url: Annotated[str, _url("memory:")] = "memory:"
     files_url: Annotated[str, _url("file:")] = "file:"
     mail_url: Annotated[str, _url("mailbox:", "smtp://…", "smtps://…")] = "mailbox:"
@@ -81,10 +88,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_port: Port = 8025
     web_processes: Processes = 2
     worker_processes: Processes = 1
+    lease: Duration = timedelta(seconds=10)
     idempotency_keep: Duration = timedelta(hours=24)
     form_window: Duration = timedelta(hours=2)
     secret: Annotated[str, Meta(pattern="^(.{32,})?$", description="at least 32 characters that nobody can guess")] = ""
+    metrics_token: Annotated[
+        str, Meta(pattern="^([!-~]{16,})?$", description="at least 16 characters that nobody can guess")
+    ] = ""
     log: Annotated[str, Meta(pattern="^(text|json)$", description="text or json")] = "text"
+    traces_url: Annotated[str, _url("off:", "otlp+http://…", "otlp+https://…")] = "off:"
 
     @property
     def address(self) -> str:

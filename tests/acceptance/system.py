@@ -10,21 +10,22 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 import psutil
 
-from comanda.app import House, build_house
 from comanda.contexts.payments.sandbox.wire import Faults
 from comanda.environment import as_environ
+from comanda.house import House, build_house
 from comanda.installation import derived_secret
 from comanda.processes.ports import answers, listener, port_of
 from comanda.settings import Settings
 from tests.acceptance.postgres import Postgres
 from tests.acceptance.waiting import drained, until
+from tests.fakes.ports import free_port
 
 READY_S = 60.0
 END_S = 30.0
@@ -33,19 +34,30 @@ WEBS = ("web-1", "web-2")
 WORKERS = ("worker-1", "worker-2")
 HELPERS = ("sandbox", "mailbox")
 
-COMMANDS = dict.fromkeys(WEBS, "serve") | dict.fromkeys(WORKERS, "work") | {name: name for name in HELPERS}
+COMMANDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(WEBS, ("serve",)),
+    **dict.fromkeys(WORKERS, ("work",)),
+    **{name: (name,) for name in HELPERS},
+}
 
 
 class System:
     """Two web processes, two workers, the provider, the mailbox and PostgreSQL, on one data directory.
+
+    Args:
+        folder: for data and logs.
+        commands: what each process runs.
+        chosen: settings that differ from the defaults.
 
     Attributes:
         settings: of all its processes.
         house: the test's own view: the database, the consumers and the provider's ledger.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, commands: Mapping[str, Sequence[str]] = COMMANDS, **chosen: Any) -> None:
         self.folder = folder
+        self._commands = commands
+        self._chosen = chosen
         self.postgres = Postgres(folder / "data")
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         # Kept to the end, so that no other program takes the port while a web process is dead.
@@ -61,7 +73,7 @@ class System:
     async def start(self) -> None:
         """Start everything, with the demo restaurant in it."""
         await self.postgres.start()
-        sandbox, mailbox, smtp = (_free_port() for _ in range(3))
+        sandbox, mailbox, smtp = (free_port() for _ in range(3))
         self.settings = Settings(
             data=self.settings.data,
             port=self.settings.port,
@@ -72,12 +84,13 @@ class System:
             smtp_port=smtp,
             mail_url=f"mailbox://127.0.0.1:{smtp}?http={mailbox}",
             log="json",
+            **self._chosen,
         )
         status, output = await self.command("seed", "--json")
         assert status == 0, output
         self.house = build_house(self.settings, role="test", connections=4)
         await self.house.database.start()
-        await self.launch(*COMMANDS)
+        await self.launch(*self._commands)
         await self.ready()
 
     async def stop(self) -> None:
@@ -96,7 +109,7 @@ class System:
         for name in names:
             ended = self._processes.get(name)
             if ended is None or ended.returncode is not None:
-                self._processes[name] = await self._spawn(COMMANDS[name], log=name)
+                self._processes[name] = await self._spawn(*self._commands[name], log=name)
 
     async def kill(self, name: str) -> None:
         """Kill a process at once, as the kernel does when memory runs out."""
@@ -104,7 +117,7 @@ class System:
 
     async def ready(self) -> None:
         """Wait until both web processes, the provider and the mailbox answer."""
-        for name in WEBS:
+        for name in self._commands.keys() & WEBS:
             await until(lambda name=name: self._listens(name), what=f"{name} listens", patience_s=READY_S)  # type: ignore[misc]
         port = self.settings.port
         places = [(port, "/readyz"), (self.settings.sandbox_port, "/"), (self.settings.mailbox_port, "/healthz")]
@@ -228,10 +241,3 @@ async def _up(port: int, path: str) -> bool:
         return await answers("127.0.0.1", port, path)
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

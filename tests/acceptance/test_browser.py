@@ -1,15 +1,26 @@
 """A guest and the kitchen in a real browser on a real box, with scripts and without."""
 
+import asyncio
 import re
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import asyncpg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from comanda.engine.database.embedded import running_url
 from tests.fakes.chromium import PATIENCE_MS, chromium, window
 from tests.fakes.running_box import RunningBox, running_box
+
+WIDTH = "document.documentElement.scrollWidth"
+
+NAME_ALL = """
+name => document.querySelectorAll('h1, .station-head > :first-child').forEach(each => { each.textContent = name })
+"""
+"""Which event is the first depends on the order of the tests: the page of any must fit."""
 
 pytestmark = pytest.mark.slow  # Starts a whole box and a browser.
 
@@ -150,6 +161,67 @@ def test_the_same_meal_again_is_a_question(browser: Browser, box: RunningBox) ->
         assert page.url != first
 
 
+LETTER = """
+WITH event AS (
+    INSERT INTO engine.events (shard, name, version, key, payload)
+    SELECT 3, 'test.Odd', 1, $1, '{"odd": true}' RETURNING *
+)
+INSERT INTO engine.parked
+    (consumer, event_id, shard, position, at, version, name, key, payload, state, attempts, error, next_at)
+SELECT 'receipts.send', id, shard, position, at, version, name, key, payload, 'dead', 12, 'MailRefused: 550', now()
+FROM event
+"""
+
+
+def leave_a_dead_letter(box: RunningBox, key: str) -> None:
+    """Leave an event in the lane of receipts that no lane can handle."""
+
+    async def leave() -> None:
+        url = running_url(box.data)
+        connection = await asyncpg.connect(url)
+        await connection.execute(LETTER, key)
+        await connection.close()
+
+    # In a thread of its own: the browser's loop runs in this one.
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(asyncio.run, leave()).result()
+
+
+def test_a_dead_letter_at_three_in_the_morning(profile: BrowserContext, box: RunningBox) -> None:
+    """An operator finds it, reads its error, has it tried again, follows its way, and drops it in the end."""
+    page = profile.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    key = f"odd {page.viewport_size}"
+    sign_in(page, box, "/ops")
+    leave_a_dead_letter(box, key)
+    # By the stream where there are scripts, by the page's own refresh where there are none.
+    expect(page.get_by_role("row", name="receipts.send")).to_contain_text("dead letters")
+    page.get_by_role("link", name="receipts.send").click()
+    letter = page.locator(".letter", has_text=key)
+    expect(letter).to_contain_text("MailRefused: 550")
+    letter.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Try the ticked again").click()
+    expect(page.get_by_text("1 tried again.")).to_be_visible()
+    for _ in range(60):
+        if "does not know the event" in page.locator(".letter", has_text=key).inner_text():
+            break
+        page.wait_for_timeout(250)
+        page.reload()
+    page.locator(".letter", has_text=key).get_by_role("link", name="event").click()
+    expect(page.get_by_role("heading", name="test.Odd")).to_be_visible()
+    expect(page.locator(".stations")).to_contain_text("No lane wants this event")
+    page.goto("/ops/lanes/receipts.send")
+    page.locator(".letter", has_text=key).get_by_role("checkbox").check()
+    page.get_by_text("Drop", exact=True).click()
+    page.get_by_label("I am sure").check()
+    page.get_by_role("button", name="Drop the ticked").click()
+    expect(page.get_by_text("1 dropped.")).to_be_visible()
+    expect(page.locator(".letter", has_text=key)).to_have_count(0)
+    assert faults == []
+
+
 def test_pages_fit_a_phone(browser: Browser, box: RunningBox) -> None:
     """No page is wider than a small phone's screen."""
     with window(browser, box.address, scripts=True, width=360) as profile:
@@ -157,7 +229,10 @@ def test_pages_fit_a_phone(browser: Browser, box: RunningBox) -> None:
         fill_checkout(page, "phone@example.com")
         sign_in(page, box, "/staff/kitchen")
         paths = ["/r/demo", "/r/demo/items/margherita", "/r/demo/cart", "/r/demo/checkout", "/nothing"]
-        for path in [*paths, "/staff", "/staff/kitchen", "/staff/orders", "/staff/customers", "/staff/accounts"]:
+        paths += ["/staff", "/staff/kitchen", "/staff/orders", "/staff/customers", "/staff/accounts"]
+        for path in [*paths, "/ops", "/ops/lanes/receipts.send", "/ops/log"]:
             page.goto(path)
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= 360, (path, wide)
+            assert page.evaluate(WIDTH) <= 360, path
+        page.goto("/ops/events/1")
+        page.evaluate(NAME_ALL, "payments.ProviderWebhookArrivedAndWasNotUnderstood")
+        assert page.evaluate(WIDTH) <= 360

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from comanda.app import build_house
 from comanda.engine.database.embedded import running_url
+from comanda.house import build_house
 from comanda.settings import Settings
 from tests.acceptance.waiting import drained
 from tests.fakes.running_box import run, running_box

@@ -78,17 +78,27 @@ async def ringing(database: Database) -> AsyncIterator[EventLog]:
         await waker.stop()
 
 
-def worker(database: Database, *consumers: Consumer, lease_s: float = 10.0) -> Worker:
+def worker(database: Database, *consumers: Consumer, lease_s: float = 10.0, grace_s: float = 5.0) -> Worker:
     """Return a worker that looks often."""
     return Worker(
-        database, CATALOGUE, consumers, clock=SystemClock(), ids=RandomIds(), lease_s=lease_s, look_s=0.1, poll_s=0.2
+        database,
+        CATALOGUE,
+        consumers,
+        clock=SystemClock(),
+        ids=RandomIds(),
+        lease_s=lease_s,
+        look_s=0.1,
+        poll_s=0.2,
+        grace_s=grace_s,
     )
 
 
 @asynccontextmanager
-async def working(database: Database, *consumers: Consumer, lease_s: float = 10.0) -> AsyncIterator[Worker]:
+async def working(
+    database: Database, *consumers: Consumer, lease_s: float = 10.0, grace_s: float = 5.0
+) -> AsyncIterator[Worker]:
     """Run a worker."""
-    started = worker(database, *consumers, lease_s=lease_s)
+    started = worker(database, *consumers, lease_s=lease_s, grace_s=grace_s)
     await started.start()
     try:
         yield started

@@ -10,7 +10,8 @@ import aiohttp
 
 from comanda.contexts.payments.stripe_provider import StripeProvider
 from comanda.engine.errors import Unavailable
-from tests.fakes.sandbox_process import READY_S, free_port
+from tests.fakes.ports import free_port
+from tests.fakes.sandbox_process import READY_S
 
 SECRET = "sk_test_localstripe"
 WEBHOOK_SECRET = "whsec_localstripe"

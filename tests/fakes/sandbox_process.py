@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from comanda.contexts.payments.sandbox.wire import Faults, WebhookTarget
 from comanda.contexts.payments.sandbox_provider import SandboxProvider
 from comanda.engine.clock import SystemClock
 from comanda.engine.errors import Unavailable
+from tests.fakes.ports import free_port
 
 SECRET = "sandbox-secret"
 WEBHOOK_SECRET = "sandbox-webhook-secret"
@@ -26,14 +26,6 @@ from pathlib import Path
 from comanda.contexts.payments.sandbox import run
 run(Path(sys.argv[1]), port=int(sys.argv[2]), secret_key=sys.argv[3])
 """
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class SandboxProcess:

@@ -15,12 +15,12 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from comanda.app import build_house
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.catalog.service import Catalog
 from comanda.contracts.catalog import DeliveryArea, Restaurant, Trading, Window
 from comanda.engine.clock import SystemClock
 from comanda.environment import as_environ
+from comanda.house import build_house
 from comanda.processes.ports import answers, listener, port_of
 from comanda.seeding import seed
 from comanda.settings import Settings

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
-from comanda.app import House
 from comanda.audit import capacity, charges, coupons, effects, lanes, orders, receipts, refunds, stuck, tickets
 from comanda.audit.evidence import Evidence, gathered
 from comanda.audit.report import Checked, Report
+from comanda.house import House
 
 Invariant = Callable[[Evidence], Awaitable[Checked | list[Checked]]]
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import asyncpg
 
-from comanda.app import House
 from comanda.audit.mails import MailCount, mail_counts
 from comanda.audit.report import Checked, Finding
 from comanda.contexts.payments.providers import LedgerEntry, ProviderLedger
 from comanda.engine.lanes import Consumer
+from comanda.house import House
 from comanda.mail.mailbox.server import FILE
 
 MOST_LISTED = 50

@@ -9,12 +9,12 @@ import msgspec
 import typer
 from rich.console import Console
 
-from comanda.app import build_house
 from comanda.audit import Report
 from comanda.audit import audit as run_audit
 from comanda.audit.table import show
 from comanda.cli.command import Data, begin, command
 from comanda.environment import duration
+from comanda.house import build_house
 from comanda.processes.database_home import with_database
 from comanda.processes.whereabouts import beside
 from comanda.settings import Settings

@@ -1,6 +1,8 @@
 """What all commands share: their options, and the first steps of a process."""
 
+import getpass
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,3 +34,8 @@ def begin(process: str, **chosen: object) -> Settings:
     settings = read_settings(os.environ, **chosen)
     configure_logs(settings.log, name)
     return settings
+
+
+def doer() -> str:
+    """Return who gives the command, for the log: the user of this machine."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -12,11 +12,11 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from comanda.app import build_house
 from comanda.cli.command import Data, begin, command
 from comanda.engine.clock import SystemClock
 from comanda.engine.database.embedded import running_url
 from comanda.engine.ids import RandomIds
+from comanda.house import build_house
 from comanda.processes.database_home import EMBEDDED
 from comanda.processes.whereabouts import beside
 from comanda.replay.client import Client

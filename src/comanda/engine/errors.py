@@ -6,7 +6,9 @@ ComandaError
 ├── Refused               what was asked cannot be done, and the asker can do something about it
 ├── Fenced                a lease was lost to another worker; the work was not done by us
 ├── RetryLater            a handler asks to be called again for this event, after a while
+│   └── SlowDown          the other side said that we call too often: the rate is lowered as well
 ├── DeadLetter            a handler says that this event can never succeed
+├── Dropped               a handler says that this event is of no concern any more
 └── the errors of each context, each with its own root, told in that context's `errors.py`
 
 What a person should read is the message; what a program should read is an attribute.
@@ -85,5 +87,26 @@ class RetryLater(ComandaError):
         self.after_s = after_s
 
 
+class SlowDown(RetryLater):
+    """The other side said that we call too often (HTTP 429, SMTP 4xx): try again, and lower the rate of this key.
+
+    Where the lane has rates, that of the event's keys (or the lane's own where it has none by key) is halved for every
+    worker, and grows back. Where it has none, this is a `RetryLater`.
+
+    Args:
+        reason: for people, kept with the parked event.
+        after_s: seconds in which not to call at all, where the other side has said so (`Retry-After`).
+        key: whose rate is lowered, where that is not the event's own.
+    """
+
+    def __init__(self, reason: str, *, after_s: float | None = None, key: str | None = None) -> None:
+        super().__init__(reason, after_s=after_s)
+        self.key = key
+
+
 class DeadLetter(ComandaError):
     """A handler says that its event can never succeed: no more tries, straight to the dead letters."""
+
+
+class Dropped(ComandaError):
+    """A handler says that its event is of no concern any more: it counts as handled, and is not tried again."""

@@ -3,6 +3,7 @@
 A table is cut by a timestamp, or by a UUIDv7 (RFC 9562), whose first 48 bits are the time of its making.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -45,6 +46,11 @@ class TimePartitions:
     def name(self, start: date) -> str:
         """Return the name of the partition that begins on `start`."""
         return f"{self.table}_p{start:%Y%m%d}"
+
+    def start_of(self, name: str) -> date | None:
+        """Return the first day of the partition of this name; None where it is none of ours, as the default is."""
+        found = re.fullmatch(re.escape(self.table) + r"_p(\d{4})(\d\d)(\d\d)", name)
+        return date(int(found[1]), int(found[2]), int(found[3])) if found else None
 
     def bound(self, start: date) -> str:
         """Return the SQL literal of the first value of the partition that begins on `start`."""

@@ -21,7 +21,8 @@ from typing import Literal
 
 import structlog
 
-from comanda.mail.errors import BadMessage, PermanentFailure, TemporaryFailure, Uncertain
+from comanda.engine.tracing import QuietTracer, Tracer, spanning
+from comanda.mail.errors import Abandoned, BadMessage, PermanentFailure, TemporaryFailure, Uncertain
 from comanda.mail.journal import Journal
 from comanda.mail.mailer import Accepted, Mailer
 from comanda.mail.message import MailMessage
@@ -30,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 UNDER_WAY = "Another worker is sending this mail."
 FOUND = "found at the other side"
+
+ANSWER = "comanda.mail.answer"
+"""The attribute of a span that holds the mail server's last words."""
 
 Policy = Literal["at_least_once", "at_most_once"]
 
@@ -42,9 +46,12 @@ class Courier:
         uncertain: how many mails were uncertain when they came here to be sent again, since the start.
     """
 
-    def __init__(self, mailer: Mailer, journal: Journal, *, policy: Policy = "at_least_once") -> None:
+    def __init__(
+        self, mailer: Mailer, journal: Journal, *, policy: Policy = "at_least_once", tracer: Tracer | None = None
+    ) -> None:
         self.policy = policy
         self.uncertain = 0
+        self._tracer = tracer or QuietTracer()
         self._mailer = mailer
         self._journal = journal
         self._starting = asyncio.Lock()
@@ -109,12 +116,20 @@ class Courier:
 
     async def _hand_over(self, message: MailMessage) -> Accepted:
         try:
-            accepted = await self._mailer.send(message)
+            with spanning(self._tracer, "send mail", kind="client") as span:
+                span.note("comanda.message_id", message.message_id)
+                accepted = await self._mailer.send(message)
+                span.note(ANSWER, accepted.answer)
         except (TemporaryFailure, PermanentFailure, BadMessage) as error:
             await self._journal.end(message.message_id, "refused", str(error))
             raise
         except Uncertain as error:
             await self._journal.end(message.message_id, "lost", str(error))
+            raise
+        except BaseException as error:
+            # This worker lives on, and others would wait for it to end what it has left.
+            unsent = isinstance(error, asyncio.CancelledError) and not isinstance(error, Abandoned)
+            await self._journal.break_off(message.message_id, "refused" if unsent else "lost")
             raise
         await self._journal.end(message.message_id, "accepted", accepted.answer)
         return accepted

@@ -5,7 +5,11 @@ MailError
 ├── TemporaryFailure   it was certainly not accepted; the same message may be accepted later
 ├── PermanentFailure   it was certainly not accepted, and the server says that it never will be
 └── Uncertain          it was handed over, and the answer was lost: it may or may not have been accepted
+
+Abandoned is none of them but a cancellation: of a task that was sending, after the mail was handed over.
 """
+
+import asyncio
 
 from comanda.engine.errors import ComandaError
 
@@ -44,6 +48,13 @@ class PermanentFailure(MailError):
     def __init__(self, reason: str, *, code: int | None = None) -> None:
         super().__init__(reason)
         self.code = code
+
+
+class Abandoned(asyncio.CancelledError):
+    """The task that sent was cancelled after the whole message went out: as uncertain as `Uncertain`.
+
+    A task that is cancelled earlier has certainly sent nothing, and gets the plain `CancelledError`.
+    """
 
 
 class Uncertain(MailError):

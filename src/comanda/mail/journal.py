@@ -12,15 +12,21 @@ crash must not count, and a look-up must not read a day's mails. A machine that 
 the middle of a commit holds up the others of its machine until it goes on or is killed: they send nothing meanwhile.
 """
 
+import asyncio
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import structlog
+
 from comanda.engine.clock import Clock
+from comanda.engine.errors import Unavailable
 from comanda.engine.ids import Ids
 from comanda.mail.sign_of_life import SignOfLife, lives
 from comanda.mail.sqlite_file import SqliteFile
+
+log = structlog.get_logger(__name__)
 
 Ending = Literal["accepted", "refused", "lost"]
 """What came of a mail; `lost` is the server's answer, after the content went out."""
@@ -56,6 +62,11 @@ END = """
 INSERT INTO mails VALUES (:mail, :phase, :answer, :worker, :at)
 ON CONFLICT (message_id) DO UPDATE SET phase = excluded.phase, answer = excluded.answer, at = excluded.at
 WHERE phase <> 'accepted'
+"""
+
+BREAK_OFF = """
+UPDATE mails SET phase = :phase, answer = 'broken off', at = :at
+WHERE message_id = :mail AND phase = 'begun' AND worker = :worker
 """
 
 SWEEP = "DELETE FROM mails WHERE message_id IN (SELECT message_id FROM mails WHERE at < ?1 ORDER BY at LIMIT ?2)"
@@ -148,6 +159,10 @@ class Journal:
         begun = False
         try:
             begun = await self._file.call(lambda file: file.execute(BEGIN, values).rowcount == 1)
+        except asyncio.CancelledError:
+            # The line is on its way all the same.
+            await self.break_off(message_id, "refused")
+            raise
         finally:
             if not begun:
                 self._under_way.discard(message_id)
@@ -163,6 +178,19 @@ class Journal:
             "at": self._clock.now().timestamp(),
         }
         await self._file.call(lambda file: file.execute(END, values))
+
+    async def break_off(self, message_id: str, phase: Ending) -> None:
+        """Write that this worker does not see a mail through that it has begun; to be called while being cancelled."""
+        values = {
+            "mail": message_id,
+            "phase": phase,
+            "worker": self._life.name,
+            "at": self._clock.now().timestamp(),
+        }
+        try:
+            await asyncio.shield(self._file.call(lambda file: file.execute(BREAK_OFF, values)))
+        except Unavailable as error:
+            log.warning("journal not written", message_id=message_id, phase=phase, reason=str(error))
 
     def leave(self, message_id: str) -> None:
         """Say that this worker is no longer at a mail, whether or not its end was written."""

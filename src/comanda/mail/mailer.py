@@ -43,6 +43,7 @@ class Mailer(Protocol):
             PermanentFailure: it was certainly not accepted, and never will be.
             Uncertain: it was handed over whole or in part, and the answer was lost.
             BadMessage: it cannot be a mail.
+            Abandoned: the caller was cancelled when it had been handed over.
         """
         ...
 

@@ -15,7 +15,7 @@ from typing import Literal
 import aiosmtplib
 
 from comanda.engine.errors import Unavailable
-from comanda.mail.errors import PermanentFailure, TemporaryFailure, Uncertain
+from comanda.mail.errors import Abandoned, PermanentFailure, TemporaryFailure, Uncertain
 from comanda.mail.mailer import Accepted, Fate
 from comanda.mail.message import MailMessage
 
@@ -203,6 +203,8 @@ class _Connection:
         except (aiosmtplib.SMTPException, *LOST) as error:
             self.close()
             raise Uncertain(f"The answer to the mail was lost: {error}") from error
+        except asyncio.CancelledError as error:
+            raise Abandoned("The answer to the mail was not waited for.") from error
         answer = f"{code} {text}"
         match code // 100:
             case 2:

@@ -54,9 +54,14 @@ class Nursling:
 
 
 class Nursery:
-    """Starts the nursery's process, and again when it dies; its children die with it. A `Service`."""
+    """Starts the nursery's process, and again when it dies; its children die with it. A `Service`.
 
-    def __init__(self) -> None:
+    Args:
+        output: a file's descriptor, to which it and its children write what they have to say; None for our own.
+    """
+
+    def __init__(self, output: int | None = None) -> None:
+        self._output = output
         self._turn = asyncio.Lock()
         self._stopped = False
         self._process: asyncio.subprocess.Process | None = None
@@ -129,6 +134,8 @@ class Nursery:
                 "nursery",
                 str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
                 pass_fds=[theirs.fileno()],
                 # Of its own session: Ctrl-C on the terminal reaches the supervisor alone, which ends all in order.
                 start_new_session=True,

@@ -6,12 +6,12 @@ own. Elsewhere it takes over the restaurant of an account that it is given.
 
 import msgspec
 
-from comanda.app import House
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.catalog.service import Catalog
 from comanda.contracts.catalog import Category, Item, Menu, Restaurant, Trading
 from comanda.engine.clock import Clock
 from comanda.engine.database import Transaction
+from comanda.house import House
 from comanda.replay.client import Client
 from comanda.replay.errors import ReplayError
 

@@ -51,6 +51,7 @@ class Express:
         messages, body = await _read(receive)
         answer = None if body is None else await _answer(handler, scope, body)
         if answer is not None:
+            scope["path_template"] = scope["path"]
             await answer(scope, receive, send)
         else:
             await self._app(scope, _again(messages, receive), send)

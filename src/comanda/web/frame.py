@@ -1,18 +1,27 @@
-"""The outermost layer: a request id and the security headers on every answer, errors included."""
+"""The outermost layer: a request id, a trace and the security headers on every answer, errors included."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from comanda.engine.ids import Ids
+from comanda.engine.tracing import QuietTracer, Span, Tracer, begun, valid
+from comanda.engine.tracing.context import enter
 from comanda.web.cookies import VISITOR_COOKIE, set_cookie
 from comanda.web.csrf import NEW_VISITOR
+from comanda.web.tally import RequestTally
 
 REQUEST_ID = "request_id"
 """Where the request's id stands in its state."""
+
+UNTRACED = ("/static/", "/livez", "/readyz", "/metrics")
+"""Beginnings of paths whose requests are not recorded: they come all the time, and lead nowhere."""
+
+FAULTS = 500
+"""Statuses from here on are our own fault."""
 
 _GOOD_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -39,12 +48,25 @@ class Frame:
         ids: where request ids come from, for requests that bring none.
         secure: whether the public address is https.
         form_targets: see `content_policy`.
+        tracer: where the requests' spans go.
+        tally: counts what is answered.
     """
 
-    def __init__(self, app: ASGIApp, *, ids: Ids, secure: bool, form_targets: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        ids: Ids,
+        secure: bool,
+        form_targets: Sequence[str] = (),
+        tracer: Tracer | None = None,
+        tally: RequestTally | None = None,
+    ) -> None:
         self._app = app
         self._ids = ids
         self._secure = secure
+        self._tracer = tracer or QuietTracer()
+        self._tally = tally
         self._policy = (b"content-security-policy", content_policy(form_targets).encode())
         self._fixed = [
             (b"x-content-type-options", b"nosniff"),
@@ -60,12 +82,24 @@ class Frame:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        tally = self._tally
+        began_s = tally.now() if tally is not None else 0.0
         state = scope.setdefault("state", {})
-        request_id = _given_id(scope) or self._ids.token().encode()
+        given_id, given_trace = _given(scope)
+        request_id = given_id or self._ids.token().encode()
         state[REQUEST_ID] = request_id.decode()
+        trace = valid(given_trace.decode("latin-1")) if given_trace is not None else None
+        span = self._begin(scope, trace)
+        # Each request has a task of its own, and its context ends with it.
+        enter(span.traceparent if span is not None else trace or begun(self._ids.new()))
+        status = 0
 
         async def dress(message: Any) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
+                if tally is not None:
+                    tally.add(scope["path"], status, began_s)
                 headers = list(message.get("headers", ()))
                 own = {name for name, _ in headers}
                 headers += self._fixed
@@ -80,11 +114,48 @@ class Frame:
                 message["headers"] = headers
             await send(message)
 
-        await self._app(scope, receive, dress)
+        if span is None:
+            await self._app(scope, receive, dress)
+            return
+        try:
+            await self._app(scope, receive, dress)
+        except BaseException as error:
+            span.end(error)
+            raise
+        _end(span, scope, status)
+
+    def _begin(self, scope: HTTPScope, parent: str | None) -> Span | None:
+        """Begin a request's span, where anything is recorded. The path itself stays out: it may hold a token."""
+        if not self._tracer.recording or scope["path"].startswith(UNTRACED):
+            return None
+        method = scope["method"]
+        return self._tracer.begin(method, kind="server", parent=parent, attributes={"http.request.method": method})
 
 
-def _given_id(scope: Scope) -> bytes | None:
+def _end(span: Span, scope: HTTPScope, status: int) -> None:
+    """End a request's span, with what is known of it by now.
+
+    Source: https://opentelemetry.io/docs/specs/semconv/http/http-spans/.
+    """
+    route: str = scope.get("path_template", "")
+    if route:
+        span.rename(f"{scope['method']} {route}")
+        span.note("http.route", route)
+    span.note("http.response.status_code", status)
+    span.note("comanda.request_id", scope["state"][REQUEST_ID])
+    span.end(ServerFault(f"answered with {status}") if status >= FAULTS else None)
+
+
+class ServerFault(Exception):
+    """Marks a span whose answer says that the fault is ours."""
+
+
+def _given(scope: Scope) -> tuple[bytes | None, bytes | None]:
+    """Return the request id and the trace context that the request brings, None for each it does not."""
+    request_id = trace = None
     for name, value in scope["headers"]:
         if name == b"x-request-id":
-            return value if _GOOD_ID.fullmatch(value) else None
-    return None
+            request_id = value if _GOOD_ID.fullmatch(value) else None
+        elif name == b"traceparent":
+            trace = value
+    return request_id, trace

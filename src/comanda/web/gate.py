@@ -21,6 +21,9 @@ URLENCODED = b"application/x-www-form-urlencoded"
 SENT_ACROSS_SITES = frozenset({b"", b"text/plain", b"multipart/form-data", URLENCODED})
 """Content types that a page of another site can make a browser send; for all others it asks first, and we say no."""
 
+STAFFS = ("/staff", "/ops")
+"""Beginnings of paths at which we look who is signed in."""
+
 OPEN = "exclude_from_csrf"
 """An `opt` of handlers whose posts come from elsewhere by design: a webhook, a mail program's unsubscribe."""
 
@@ -50,7 +53,7 @@ class Gate:
         for_programs = path.startswith("/api/")
         content_type, cookies, authorization = _look_over(scope)
         cookie_session = None
-        if (cookies or authorization) and (for_programs or path.startswith("/staff")):
+        if (cookies or authorization) and (for_programs or path.startswith(STAFFS)):
             cookie_session = await self._sign_in(scope, authorization if for_programs else b"")
         if scope["method"] not in SAFE_METHODS and (not for_programs or cookie_session is not None):
             receive = await self._check_form(scope, receive, content_type.partition(b";")[0].strip().lower())

@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 
 from comanda.engine.idempotency import Seals
 from comanda.engine.ids import Ids
+from comanda.engine.tracing import Tracer
 from comanda.web.access import StaffLink, StaffSessions
 from comanda.web.assets import STYLESHEET, Assets
 from comanda.web.csrf import Csrf
@@ -21,6 +22,7 @@ from comanda.web.formats import filters
 from comanda.web.frame import Frame
 from comanda.web.gate import Gate
 from comanda.web.problems import Handler, Problem, exception_handlers
+from comanda.web.tally import RequestTally
 from comanda.web.template_functions import functions
 
 FOLDER = Path(__file__).parent
@@ -85,9 +87,16 @@ class Site:
         """Return Litestar's middleware."""
         return [DefineMiddleware(Gate, csrf=self.csrf, sessions=sessions)]
 
-    def wrap(self, app: ASGIApp, *, form_targets: Sequence[str] = ()) -> ASGIApp:
+    def wrap(
+        self,
+        app: ASGIApp,
+        *,
+        form_targets: Sequence[str] = (),
+        tracer: Tracer | None = None,
+        tally: RequestTally | None = None,
+    ) -> ASGIApp:
         """Return `app` in its outermost layer; this is what the web server runs."""
-        return Frame(app, ids=self._ids, secure=self.secure, form_targets=form_targets)
+        return Frame(app, ids=self._ids, secure=self.secure, form_targets=form_targets, tracer=tracer, tally=tally)
 
     def _error_page(self, request: Request[Any, Any, Any], problem: Problem) -> str:
         return self.environment.get_template(ERROR_TEMPLATE).render(request=request, problem=problem)

@@ -25,7 +25,7 @@ from comanda.engine.clock import SystemClock
 from comanda.engine.errors import Unavailable
 from comanda.engine.ids import RandomIds
 from tests.conformance.payments.conftest import Subject
-from tests.fakes.sandbox_process import free_port
+from tests.fakes.ports import free_port
 from tests.fakes.webhook_catcher import WebhookCatcher
 
 ids = RandomIds()

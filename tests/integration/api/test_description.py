@@ -108,3 +108,11 @@ async def test_each_operation_tells_its_body_and_its_refusals(served: ServedHous
         assert "application/problem+json" in operation["responses"]["default"]["content"], path
         if method == "put" and "sold-out" not in path:
             assert "application/json" in operation["requestBody"]["content"], path
+
+
+async def test_the_events_are_described_beside_the_operations(served: ServedHouse) -> None:
+    """The house answers with its AsyncAPI document: anybody may learn what it tells."""
+    async with served.client() as client:
+        document = (await client.get("/asyncapi.json")).json()
+    assert document["asyncapi"] == "3.0.0"
+    assert "receipts.send.receives.ordering.OrderPaid" in document["operations"]

@@ -14,7 +14,6 @@ from typing import Any
 import asyncpg
 import uvicorn
 
-from comanda.app import House, build_house
 from comanda.contexts.kitchen.service import Kitchen
 from comanda.contexts.payments.sandbox.app import build_app
 from comanda.contracts.catalog import Trading
@@ -22,6 +21,7 @@ from comanda.engine.database import Database
 from comanda.engine.database.embedded import EmbeddedPostgres
 from comanda.engine.lanes import Worker
 from comanda.engine.lanes.backlog import backlogs
+from comanda.house import House, build_house
 from comanda.installation import derived_secret
 from comanda.mail.mailbox.server import Mailbox
 from comanda.settings import Settings

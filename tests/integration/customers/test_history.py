@@ -23,6 +23,10 @@ MARKETER = StaffMember(
 )
 
 
+ROUNDS = 60
+"""Of eight inserts each; naming one of the two keys in `ON CONFLICT` fails within about ten."""
+
+
 class Sessions:
     """A marketer is signed in, and a cook."""
 
@@ -54,6 +58,23 @@ async def test_an_order_counts_once_however_often_it_is_told(
     assert (customer["orders"], customer["email"]) == (1, "ana@example.org")
     history = await customers.history(RESTAURANT, customer["id"])
     assert (len(history.orders), len(history.addresses)) == (1, 1)
+
+
+async def test_guests_who_order_twice_in_one_instant_become_one_customer_each(
+    database: Database, customers: Customers, clock: FakeClock
+) -> None:
+    """Two first orders of one guest meet in every way two inserts can meet: a row has two keys to meet at."""
+    now = clock.now()
+    for round_number in range(ROUNDS):
+        guest = GuestDetails(
+            id=UUID(int=1000 + round_number), name="Bo", email=f"bo{round_number}@example.org", phone=""
+        )
+        orders = [
+            order_paid(UUID(int=10_000 + 8 * round_number + n), now, number=2000 + n, guest=guest) for n in range(8)
+        ]
+        await asyncio.gather(*(note(database, customers, order) for order in orders))
+        (customer,) = (await customers.find(RESTAURANT, guest.email)).customers
+        assert (customer["id"], customer["orders"]) == (guest.id, 8)
 
 
 async def test_a_guest_who_returns_is_the_same_customer(

@@ -32,7 +32,7 @@ async def _emit(database: Database, log: EventLog) -> None:
 
 async def _until(worker: Worker, count: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while sum(lane.handled for lane in worker.lanes) < count:  # noqa: ASYNC110 - lanes tell nobody how far they are
+        while sum(lane.counts.handled for lane in worker.lanes) < count:  # noqa: ASYNC110 - lanes tell nobody how far they are
             await asyncio.sleep(0.02)
 
 

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from comanda.engine.database import Database
-from comanda.engine.events.log import SHARDS
-from comanda.engine.lanes import reader
-from comanda.engine.lanes.leases import ENSURE
-from comanda.engine.lanes.reader import LoggedEvent, move, read
+from comanda.engine.lanes import log_source
+from comanda.engine.lanes.cursors import ensure
+from comanda.engine.lanes.log_source import move, read
+from comanda.engine.lanes.source import LoggedEvent
 from comanda.engine.tables import POSITION
 
 CONSUMER = "test.reader"
@@ -50,11 +50,11 @@ async def connected(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 async def handled(database: Database) -> list[str]:
     """Read what can be read, move the cursor past it, and return the keys' payloads in their order."""
-    await database.fetch(ENSURE, [CONSUMER], SHARDS)
+    await database.run(lambda tx: ensure(tx, {CONSUMER: None}))
     events: list[LoggedEvent] = await read(database, CONSUMER, HELD, ["test.Rung"], 100)
     if events:
         async with database.transaction() as tx:
-            await move(tx, CONSUMER, HELD, events)
+            await move(tx, CONSUMER, events)
     return [event.payload for event in events]
 
 
@@ -130,7 +130,7 @@ async def test_readers_stay_below_the_oldest_writer(database: Database) -> None:
 async def test_without_the_horizon_an_event_is_lost(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: readers that do not wait pass an event that is not committed yet, and never see it."""
     monkeypatch.setattr(
-        reader, "READ", reader.READ.replace("AND e.position < pg_snapshot_xmin(pg_current_snapshot())", "")
+        log_source, "READ", log_source.READ.replace("AND e.position < pg_snapshot_xmin(pg_current_snapshot())", "")
     )
     assert await overtaken(database) == []
 

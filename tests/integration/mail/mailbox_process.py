@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import os
-import socket
 import sys
 from pathlib import Path
 
 import aiohttp
 
 from comanda.engine.clock import SystemClock
+from tests.fakes.ports import free_port
 
 SOURCES = Path(__file__).parents[3] / "src"
 PATIENCE_S = 30.0
@@ -31,7 +31,7 @@ class MailboxProcess:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        self.smtp_port, self.http_port = _free_ports(2)
+        self.smtp_port, self.http_port = (free_port() for _ in range(2))
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -77,11 +77,3 @@ class MailboxProcess:
         assert self._process is not None
         self._process.terminate()
         return await self._process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]

@@ -24,7 +24,8 @@ from comanda.mail import (
 from comanda.mail.mailbox.server import Mailbox
 from comanda.mail.smtp import SmtpMailer, SmtpServer
 from tests.fakes.clock import FakeClock
-from tests.fakes.smtp_server import ACCEPT_AND_CUT, CUT, ScriptedSmtp
+from tests.fakes.recording_tracer import RecordingTracer
+from tests.fakes.smtp_server import ACCEPT_AND_CUT, CUT, SILENCE, ScriptedSmtp, Step
 
 MESSAGE = MailMessage(
     sender=MailAddress("orders@example.com"),
@@ -203,3 +204,60 @@ async def test_no_mail_without_a_journal(server: ScriptedSmtp, tmp_path: Path) -
     with pytest.raises(Unavailable):
         await courier(server, tmp_path / "taken").start()
     assert server.connections == 0
+
+
+async def test_each_conversation_with_the_mail_server_is_a_span(server: ScriptedSmtp, tmp_path: Path) -> None:
+    """With the server's words: as an attribute where it took the mail, as the error where not. Replays are none."""
+    tracer = RecordingTracer()
+    smtp = SmtpServer(host="127.0.0.1", port=server.port, tls="none", timeout_s=1, content_timeout_s=1)
+    sender = Courier(SmtpMailer(smtp), journal(tmp_path), tracer=tracer)
+    await sender.start()
+    server.order("content", "451 later")
+    with pytest.raises(TemporaryFailure):
+        await sender.send(MESSAGE)
+    accepted = await sender.send(MESSAGE)
+    await sender.send(MESSAGE)
+    await sender.stop()
+    refused, taken = tracer.named("send mail")
+    assert "451 later" in str(refused.error)
+    assert taken.error is None
+    assert taken.attributes == {"comanda.message_id": MESSAGE.message_id, "comanda.mail.answer": accepted.answer}
+
+
+@pytest.mark.parametrize(("step", "doubts"), [("RCPT", 0), ("content", 1)])
+async def test_a_send_that_is_broken_off_leaves_the_mail_to_others(
+    server: ScriptedSmtp, tmp_path: Path, step: Step, doubts: int
+) -> None:
+    """A worker whose lease has ended breaks off and lives on: others do not wait for it, and doubt rightly."""
+    first, second = courier(server, tmp_path), courier(server, tmp_path)
+    await first.start()
+    await second.start()
+    server.order(step, SILENCE)
+    sending = asyncio.create_task(first.send(MESSAGE))
+    await server.silent.wait()
+    with pytest.raises(TemporaryFailure):
+        await second.send(MESSAGE)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    accepted = await second.send(MESSAGE, claimed_in=frozenset({second.journal_id}))
+    assert (accepted.sent_now, second.uncertain) == (True, doubts)
+    await first.stop()
+    await second.stop()
+
+
+async def test_a_beginning_that_is_broken_off_leaves_nothing_begun(tmp_path: Path) -> None:
+    """The line was on its way to the disk when its writer was cancelled, and is taken back."""
+    first, second = journal(tmp_path), journal(tmp_path)
+    await first.start()
+    await second.start()
+    beginning = asyncio.create_task(first.begin(MESSAGE.message_id))
+    await asyncio.sleep(0)
+    beginning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    entry = await second.entry(MESSAGE.message_id)
+    assert entry is not None
+    assert (entry.phase, entry.under_way) == ("refused", False)
+    await first.stop()
+    await second.stop()

@@ -19,6 +19,16 @@ from tests.fakes.clock import FakeClock
 
 EMIT = "INSERT INTO engine.events (shard, name, version, key, payload) VALUES (3, 'a.B', 1, 'k', '{}') RETURNING id"
 
+PARK = """
+INSERT INTO engine.parked
+    (consumer, event_id, shard, position, at, version, name, key, payload, attempts, error, next_at)
+SELECT 'a.b', id, shard, position, at, version, name, key, payload, 1, 'no', now() FROM engine.events
+"""
+
+KEPT = """
+SELECT e.id, p.attempts, e.trace, p.trace AS parked_trace FROM engine.events e JOIN engine.parked p ON p.event_id = e.id
+"""
+
 PERIODS = """
 SELECT inhrelid::regclass::text AS name, inhparent::regclass::text AS parent FROM pg_inherits
 JOIN pg_class ON pg_class.oid = inhrelid WHERE relkind = 'r' AND relname ~ '_p[0-9]{8}$'
@@ -88,6 +98,22 @@ async def test_migrating_a_filled_database_keeps_what_is_in_it(database: Databas
     event = await database.fetch_value(EMIT)
     await migrate(database.url)
     assert await database.fetch_value("SELECT id FROM engine.events") == event
+
+
+async def test_a_database_filled_under_the_first_migration_comes_up_to_date(empty_database_url: str) -> None:
+    """What was logged and parked before is kept, with nothing in the columns that are new."""
+    await migrate(empty_database_url, revision="0001_foundation")
+    old = Database(empty_database_url)
+    await old.start()
+    try:
+        event = await old.fetch_value(EMIT)
+        await old.fetch(PARK)
+        await migrate(empty_database_url)
+        row = await old.fetch_row(KEPT)
+        assert row is not None
+        assert tuple(row.values()) == (event, 1, None, None)
+    finally:
+        await old.stop()
 
 
 async def test_events_of_a_day_without_partition_move_into_it(database: Database) -> None:

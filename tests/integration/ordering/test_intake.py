@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from comanda.contracts.catalog import Trading
 from comanda.engine.database import Database
 from comanda.engine.errors import Refused
 from comanda.engine.idempotency import Answer
+from comanda.engine.tracing import continued
 from tests.fakes.clock import FakeClock
 from tests.fakes.shop import RESTAURANT, Shop, add_coupon, identity, open_shop, order_form, outcomes
 
@@ -237,3 +239,23 @@ async def test_every_attempt_is_written_down(shop: Shop) -> None:
     await refusal(shop, order_form(tip=1), key="k1")
     rows = await shop.database.fetch("SELECT outcome, count(*) AS n FROM ordering.attempts GROUP BY 1")
     assert {row["outcome"]: row["n"] for row in rows} == {"placed": 1, "replayed": 3, "asked": 1, "key_reused": 1}
+
+
+async def test_orders_of_one_group_keep_each_its_own_trace(shop: Shop) -> None:
+    """Requests that are decided in one transaction are told apart in the log; one without a trace has none."""
+    traces = [f"00-{number:032x}-{number:016x}-01" for number in range(1, 20)]
+
+    async def order(number: int, trace: str | None) -> UUID:
+        with continued(trace):
+            form = order_form(customer={"name": "Ann", "email": f"ann{number}@example.com", "phone": "+390669821234"})
+            return identity(await shop.place(form))
+
+    given = [*traces, None]
+    placed = await asyncio.gather(*(order(number, trace) for number, trace in enumerate(given)))
+    rows = await shop.database.fetch(
+        "SELECT key, trace, position FROM engine.events WHERE name = 'ordering.OrderPlaced'"
+    )
+    assert {row["key"]: row["trace"] for row in rows} == {
+        str(one): trace for one, trace in zip(placed, given, strict=True)
+    }
+    assert len({row["position"] for row in rows}) < len(given)

@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from comanda.contexts.payments.providers import Failed, Succeeded
 from comanda.contexts.payments.sandbox.wire import Faults
 from comanda.contexts.payments.sandbox_provider import SandboxProvider
+from comanda.engine.errors import SlowDown
 from tests.fakes.sandbox_process import SandboxProcess
 from tests.integration.payments.house import House
 from tests.integration.payments.ledgers import entries, money
@@ -257,3 +260,20 @@ async def test_a_batch_is_claimed_and_concluded_as_its_orders_would_be_alone(
     ]
     payments = [(await house.payment(order.order_id))["id"] for order in orders]
     assert sorted(await money(provider, *payments)) == [900, 2000, 2000]
+
+
+async def test_a_provider_that_says_slow_down_is_asked_again_when_it_said_and_the_rate_is_lowered(
+    house: House, sandbox: SandboxProcess, provider: SandboxProvider
+) -> None:
+    """A 429 is no answer about the money: the same charge is sent again, after `Retry-After`, by a slower lane."""
+    await sandbox.misbehave(Faults(too_often=True))
+    order = house.placed()
+    work = await house.claim(order)
+    with pytest.raises(SlowDown) as told:
+        await house.charging.perform(work)
+    assert told.value.after_s == 1.0
+    await sandbox.misbehave()
+    again = await house.claim(order)
+    outcome = await house.charging.perform(again)
+    assert isinstance(outcome, Succeeded)
+    assert await money(provider, again.payment_id) == [2000]

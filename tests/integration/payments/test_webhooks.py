@@ -14,6 +14,7 @@ from comanda.contexts.payments.sandbox.wire import Faults, Movement, Notice, Sta
 from comanda.contexts.payments.sandbox_provider import SandboxProvider
 from comanda.engine.clock import SystemClock
 from comanda.engine.ids import RandomIds
+from comanda.engine.tracing import continued
 from tests.fakes.sandbox_process import WEBHOOK_SECRET, SandboxProcess
 from tests.integration.payments.door import door
 from tests.integration.payments.house import House
@@ -227,3 +228,14 @@ async def test_someone_elses_charge_is_no_error(house: House, address: str) -> N
     lost = notice(work, "succeeded").replace(str(work.payment_id).encode(), str(RandomIds().new()).encode())
     assert await send(address, lost) == (200, "unknown_subject")
     assert (await house.payment(order.order_id))["state"] == "sending"
+
+
+async def test_what_a_webhook_tells_belongs_to_the_trace_of_the_charge(house: House, address: str) -> None:
+    """The provider brings no trace of ours; the payment has kept in which it was asked for."""
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    order = house.placed()
+    with continued(trace):
+        work = await house.claim(order)
+    assert await send(address, notice(work, "succeeded")) == (200, "moved")
+    rows = await house.database.fetch("SELECT name, trace FROM engine.events WHERE key = $1", str(order.order_id))
+    assert [(row["name"], row["trace"]) for row in rows] == [("payments.PaymentCaptured", trace)]

@@ -98,7 +98,7 @@ STATEMENTS = (
     SELECT '2025-06-02 11:00Z'::timestamptz - n * interval '1 second', (1 + n / 1000)::text::xid8, n % 16, 1,
         CASE n % 3 WHEN 0 THEN 'ordering.OrderPlaced' WHEN 1 THEN 'ordering.OrderPaid' ELSE 'payments.Captured' END,
         id::text, '{}'
-    FROM numbered, generate_series(1, 2)
+    FROM numbered, generate_series(1, 2) ORDER BY n
     """,
     """
     INSERT INTO engine.parked
@@ -106,6 +106,17 @@ STATEMENTS = (
     SELECT CASE n % 40 WHEN 7 THEN 'receipts.mail' ELSE 'other.' || n % 40 END, n, n % 16,
         (1 + n / 1000)::text::xid8, now(), 1, 'ordering.OrderPaid', n::text, '{}',
         CASE WHEN n % 20 = 0 THEN 'waiting' ELSE 'dead' END, 3, 'failed', now() + n * interval '1 minute'
+    FROM generate_series(1, 20000) n
+    """,
+    """
+    INSERT INTO engine.lane_minutes (lane, minute, handled)
+    SELECT CASE n WHEN 7 THEN 'receipts.mail' ELSE 'other.' || n END,
+        date_trunc('minute', now()) - m * interval '1 minute', 1
+    FROM generate_series(1, 40) n, generate_series(0, 120) m
+    """,
+    """
+    INSERT INTO engine.timers (due_at, shard, version, name, key, payload)
+    SELECT now() + n * interval '1 minute', n % 16, 1, 'ordering.OrderPaid', n::text, '{}'
     FROM generate_series(1, 20000) n
     """,
     """

@@ -31,7 +31,7 @@ from comanda.engine.errors import DeadLetter, Refused
 from comanda.engine.idempotency import Once
 from comanda.engine.idempotency.answers import SWEEP
 from comanda.engine.ids import RandomIds
-from comanda.engine.lanes import Retries, backlogs, consumer, reader
+from comanda.engine.lanes import Retries, backlogs, consumer, log_source
 from comanda.engine.lanes.leases import Leases, fence
 from comanda.engine.lanes.parking import Parking
 from tests.fakes.clock import START, FakeClock
@@ -125,7 +125,7 @@ async def test_sweeping_keys(watched: ExplainedDatabase) -> None:
 async def test_lanes(watched: ExplainedDatabase) -> None:
     """Leases, reading past a cursor, moving it, skipping, parking, and counting what is left to do."""
     clock, woken = SystemClock(), []
-    leases = Leases(watched, ["receipts.mail"], clock=clock, wake=lambda: woken.append(1))
+    leases = Leases(watched, {"receipts.mail": 16}, clock=clock, wake=lambda: woken.append(1))
     await leases.start()
     while not leases.held("receipts.mail"):
         await clock.sleep(0.01)
@@ -134,17 +134,17 @@ async def test_lanes(watched: ExplainedDatabase) -> None:
         "UPDATE engine.cursors SET position = '50', id = 0 WHERE consumer = 'receipts.mail' AND shard = ANY ($1)",
         list(held),
     )
-    events = await reader.read(watched, "receipts.mail", held, [OrderPaid.name], 100)
+    events = await log_source.read(watched, "receipts.mail", held, [OrderPaid.name], 100)
     assert events
     parking = Parking(watched, "receipts.mail", Retries(), ordered=True, ids=RandomIds())
     async with rolled_back(watched) as tx:
         await fence(tx, "receipts.mail", held)
-        await reader.move(tx, "receipts.mail", held, events[:1])
+        await log_source.move(tx, "receipts.mail", events[:1])
         await parking.held_keys(tx, events)
         await parking.park(tx, events[0], 1, DeadLetter("never"))
         await parking.remove(tx, events[0])
     await parking.due(held, 100)
-    await reader.skip(watched, "receipts.mail", held, ["none.Such"])
+    await log_source.skip(watched, "receipts.mail", held, ["none.Such"])
 
     @consumer("receipts.mail", [OrderPaid])
     async def mail(_tx: Transaction, _event: OrderPaid) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from comanda.contracts.receipts import ReceiptSent
 from comanda.engine.database import Database
-from comanda.engine.errors import RetryLater
+from comanda.engine.errors import RetryLater, SlowDown
 from comanda.mail import Policy
 from tests.fakes.full_orders import full_order, full_order_paid
 from tests.fakes.smtp_server import ACCEPT_AND_CUT, CUT, SILENCE, ScriptedSmtp, Step
@@ -103,12 +103,14 @@ async def test_many_workers_at_once(office: Office, server: ScriptedSmtp) -> Non
 
 
 async def test_refused_for_now(office: Office, server: ScriptedSmtp) -> None:
-    """After 4xx at any step the receipt is sent later, once and without doubt."""
+    """After 4xx at any step the receipt is sent later, once and without doubt, and the lane hears "slow down"."""
     for number, (step, answer) in enumerate(itertools.product(STEPS, ("421 too busy", "450 later")), start=1):
         paid = full_order_paid(number)
         await hang_up(office, server)
         server.order(step, answer, times=2)
-        assert await office.work_until_done(paid) == 3, (step, answer)
+        with pytest.raises(SlowDown):
+            await office.work(paid)
+        assert await office.work_until_done(paid) == 2, (step, answer)
         status = await office.status(paid)
         assert (status.state, status.attempts, status.doubtful) == ("sent", 3, 0), (step, answer)
         assert len(server.accepted) == number, (step, answer)

@@ -7,11 +7,11 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comanda.engine.errors import DeadLetter, RetryLater
+from comanda.engine.errors import DeadLetter, Dropped, RetryLater
 from comanda.engine.events import SHARDS, shard_of
 from comanda.engine.ids import RandomIds
 from comanda.engine.lanes import Retries
-from comanda.engine.lanes.parking import delay_s, is_dead
+from comanda.engine.lanes.parking import delay_s, verdict_on
 from comanda.engine.periods import TimePartitions
 from tests.fakes.ids import SeededIds
 
@@ -50,9 +50,12 @@ def test_what_the_other_side_asks_is_what_we_wait() -> None:
 
 def test_the_last_try_and_a_dead_letter_end_it() -> None:
     """After the limit, or at the handler's word, nothing is tried again."""
-    assert not is_dead(Retries(limit=3), 2, ValueError())
-    assert is_dead(Retries(limit=3), 3, ValueError())
-    assert is_dead(Retries(limit=3), 1, DeadLetter())
+    assert verdict_on(Retries(limit=3), 2, ValueError()) == "retry"
+    assert verdict_on(Retries(limit=3), 3, ValueError()) == "dead"
+    assert verdict_on(Retries(limit=3), 1, DeadLetter()) == "dead"
+    assert verdict_on(Retries(dead=(KeyError,)), 1, KeyError()) == "dead"
+    assert verdict_on(Retries(drop=(LookupError,)), 1, KeyError()) == "drop"
+    assert verdict_on(Retries(), 1, Dropped()) == "drop"
 
 
 @given(DAYS)

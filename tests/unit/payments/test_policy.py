@@ -39,10 +39,19 @@ def test_nothing_is_sent_past_the_key_window(age_s: float, window_s: float) -> N
         assert now < START + timedelta(seconds=window_s)
 
 
-@given(st.integers(0, 10_000))
-def test_look_ups_grow_rarer_up_to_a_limit(attempts: int) -> None:
+@given(st.floats(-100, 1e6))
+def test_look_ups_grow_rarer_up_to_a_limit(open_s: float) -> None:
     """Never sooner than the quiet, never later than the limit, and never sooner than the one before."""
     policy = Policy()
-    wait = policy.check_at(START, attempts) - START
+    now = START + timedelta(seconds=open_s)
+    next_at = policy.check_at(now, START)
+    wait = next_at - now
     assert timedelta(seconds=policy.quiet_s) <= wait <= timedelta(seconds=policy.recheck_most_s)
-    assert policy.check_at(START, attempts + 1) - START >= wait
+    assert policy.check_at(next_at, START) - next_at >= wait
+
+
+def test_a_payment_whose_workers_all_died_is_looked_up_soon() -> None:
+    """However many of them counted an attempt: a minute after it was first sent, it waits for one more minute."""
+    policy = Policy()
+    assert policy.check_at(START, None) - START == timedelta(seconds=policy.quiet_s)
+    assert policy.check_at(START + timedelta(seconds=60), START) - START == timedelta(seconds=120)

@@ -117,9 +117,10 @@ def test_only_what_was_refused_for_its_content_has_failed(error: Exception, answ
 
 
 def test_a_rate_limit_says_when() -> None:
-    """`Retry-After` is handed on."""
+    """`Retry-After` is handed on, and that we call too often."""
     error = stripe.RateLimitError("slow down", http_status=429, headers={"Retry-After": "7"})
-    assert not_done(error, OURS) == Unknown(reason="http_429", retry_after_s=7.0)
+    assert not_done(error, OURS) == Unknown(reason="http_429", retry_after_s=7.0, too_often=True)
+    assert not_done(stripe.APIError("broken", http_status=500), OURS) == Unknown(reason="http_500")
 
 
 def test_a_key_used_for_something_else() -> None:

@@ -9,22 +9,35 @@ from comanda.engine.database import Database, Record, Transaction
 COLUMNS = "id, email, name, phone, orders, first_order_at, last_order_at"
 
 
+INSERT_CUSTOMER = """
+INSERT INTO customers.customers (id, restaurant_id, email, name, phone, first_order_at, last_order_at)
+VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING RETURNING id
+"""
+"""No key is named, for the row has two that follow from one another: who inserts the same customer at the same instant
+may meet the other's id before its e-mail, and `ON CONFLICT (restaurant_id, email)` lets that be an error."""
+
+RENEW_CUSTOMER = """
+UPDATE customers.customers SET
+    name = CASE WHEN last_order_at > $4 THEN name ELSE $2 END,
+    phone = CASE WHEN last_order_at > $4 OR $3 = '' THEN phone ELSE $3 END,
+    first_order_at = least(first_order_at, $4),
+    last_order_at = greatest(last_order_at, $4)
+WHERE restaurant_id = $1 AND email = $5 RETURNING id
+"""
+
+
 async def upsert_customer(tx: Transaction, order: OrderDocument) -> UUID:
     """Make the guest a customer, or write the name and phone of their latest order; return the customer's id."""
-    sql = """
-        INSERT INTO customers.customers AS c (id, restaurant_id, email, name, phone, first_order_at, last_order_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $6)
-        ON CONFLICT (restaurant_id, email) DO UPDATE SET
-            name = CASE WHEN c.last_order_at > $6 THEN c.name ELSE $4 END,
-            phone = CASE WHEN c.last_order_at > $6 OR $5 = '' THEN c.phone ELSE $5 END,
-            first_order_at = least(c.first_order_at, $6),
-            last_order_at = greatest(c.last_order_at, $6)
-        RETURNING id
-    """
-    guest = order.guest
-    customer_id: UUID = await tx.fetch_value(
-        sql, guest.id, order.restaurant_id, guest.email, guest.name, guest.phone, order.placed_at
+    guest, at = order.guest, order.placed_at
+    renewal = (order.restaurant_id, guest.name, guest.phone, at, guest.email)
+    known: UUID | None = await tx.fetch_value(RENEW_CUSTOMER, *renewal)
+    if known is not None:
+        return known
+    made: UUID | None = await tx.fetch_value(
+        INSERT_CUSTOMER, guest.id, order.restaurant_id, guest.email, guest.name, guest.phone, at
     )
+    # Nothing was made: another transaction has just made the same customer, and this statement waited for its commit.
+    customer_id: UUID = made or await tx.fetch_value(RENEW_CUSTOMER, *renewal)
     return customer_id
 
 

@@ -31,6 +31,7 @@ class Arrival:
         body_hash: of the bytes that were sent.
         caller: who asks, for the record of attempts.
         confirm: the token of "yes, again".
+        trace: the `traceparent` of the request: arrivals of many requests are decided together.
     """
 
     restaurant: Restaurant
@@ -46,6 +47,7 @@ class Arrival:
     body_hash: bytes
     caller: str
     confirm: str | None
+    trace: str | None = None
 
 
 class Earlier(msgspec.Struct, frozen=True):

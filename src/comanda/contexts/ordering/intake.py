@@ -29,6 +29,7 @@ from comanda.engine.errors import FieldError, Refused, Unavailable
 from comanda.engine.grouping import Grouping
 from comanda.engine.idempotency import Answer, Seals, StoredAnswer
 from comanda.engine.ids import Ids
+from comanda.engine.tracing import current
 
 log = structlog.get_logger(__name__)
 
@@ -172,6 +173,7 @@ class Intake:
             body_hash=body_hash,
             caller=caller,
             confirm=form.confirm,
+            trace=current(),
         )
 
     async def _write_down(self, attempts: Sequence[AttemptRow]) -> Sequence[None]:

@@ -31,6 +31,7 @@ from comanda.engine.errors import Refused, Unavailable
 from comanda.engine.events import EventLog
 from comanda.engine.idempotency import Answer, Seals, StoredAnswer
 from comanda.engine.idempotency.answers import remove, store
+from comanda.engine.tracing import keyed
 
 CREATED = 201
 
@@ -77,7 +78,8 @@ class Placer:
         rows = [*attempts, *(self._attempt(p, outcome[p.draft.id], now) for p in placings if outcome[p.draft.id])]
         if rows:
             await insert_attempts(tx, rows)
-        await self._log.emit_all(tx, [self._fact(placing, now) for placing in rest])
+        with keyed({str(placing.draft.id): placing.arrival.trace for placing in rest}):
+            await self._log.emit_all(tx, [self._fact(placing, now) for placing in rest])
         return outcome
 
     async def _complete(self, tx: Transaction, placings: Sequence[Placing], now: datetime) -> None:

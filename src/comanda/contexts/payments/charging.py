@@ -25,8 +25,8 @@ from comanda.contexts.payments.service import Settlement
 from comanda.contracts.ordering import OrderPlaced
 from comanda.engine.clock import Clock
 from comanda.engine.database import Transaction
-from comanda.engine.errors import RetryLater
 from comanda.engine.ids import Ids
+from comanda.engine.tracing import trace_of
 
 
 class ChargeWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ class Charging:
         """Write that the order's charge is about to be sent. None when there is nothing to send, or not any more."""
         now = self._clock.now()
         fresh = self._payment(event, now)
-        sending = fresh.sending(now=now, check_at=self._policy.check_at(now, 1)) if fresh.amount else None
+        sending = fresh.sending(now=now, check_at=self._policy.check_at(now, None)) if fresh.amount else None
         if await store.insert_payment(tx, sending or fresh):
             if sending is None:
                 saved = await store.lock_payment(tx, fresh.id)
@@ -85,7 +85,7 @@ class Charging:
         before = await store.lock_payment_of_order(tx, event.order_id)
         if before is None or not (before.is_open or before.state == "pending"):
             return None
-        check_at = self._policy.check_at(now, before.attempts + 1)
+        check_at = self._policy.check_at(now, before.first_sent_at)
         if before.order_ended or not self._sendable(before.first_sent_at or now):
             # Whether money moved must be known first, and too soon after a call a look-up cannot tell.
             await store.save_payment(
@@ -97,7 +97,7 @@ class Charging:
     async def claim_all(self, tx: Transaction, events: Sequence[OrderPlaced]) -> list[ChargeWork | None]:
         """As `claim`, for many orders: one statement for all that are new. What is not new is claimed by itself."""
         now = self._clock.now()
-        check_at = self._policy.check_at(now, 1)
+        check_at = self._policy.check_at(now, None)
         sending = {
             event.order_id: self._payment(event, now).sending(now=now, check_at=check_at)
             for event in events
@@ -122,10 +122,11 @@ class Charging:
             state="pending",
             provider=self._provider.name,
             created_at=now,
+            trace=trace_of(event.key),
         )
 
     async def perform(self, work: ChargeWork) -> LookUp:
-        """Send the charge. Raises `RetryLater` while it is worth to try again at once, within the key's window.
+        """Send the charge. Raises `RetryLater` while it is worth to try again, within the key's window.
 
         A worker that was paused between the claim and this call may find the key too old; then nothing is sent.
         """
@@ -134,13 +135,13 @@ class Charging:
         answer: Answer = await self._provider.charge(work.request)
         if not isinstance(answer, Unknown):
             return answer
-        if work.payment.attempts > 1:
+        if work.payment.attempts > 1 and not answer.too_often:
             # Some providers repeat a stored 5xx for a key (Stripe does); what they did is told by a look-up.
             found = await self._provider.look_up_charge(work.query)
             if not isinstance(found, Unknown | NotFound):
                 return found
         if work.payment.attempts < self._policy.tries:
-            raise RetryLater(f"The provider's answer is not known: {answer.reason}.", after_s=answer.retry_after_s)
+            raise answer.again()
         return answer
 
     async def conclude(self, tx: Transaction, work: ChargeWork, outcome: LookUp) -> None:
@@ -157,7 +158,7 @@ class Charging:
         before = await store.lock_payment(tx, payment_id)
         if before is None or not before.is_open or before.check_at is None or before.check_at > now:
             return None
-        check_at = self._policy.check_at(now, before.attempts + 1)
+        check_at = self._policy.check_at(now, before.first_sent_at)
         return _work(await store.save_payment(tx, before, before.checking(check_at=check_at)))
 
     async def check(self, work: ChargeWork) -> LookUp:

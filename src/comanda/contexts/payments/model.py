@@ -22,7 +22,8 @@ class PaymentRow(Base):
     """What one order costs, and what the provider has said of it. `id` is the provider's idempotency key.
 
     `refunding` is on its way back, `refunded` went back. `check_at` is when reconciliation looks at an open payment.
-    `order_ended`: whatever is captured, now or later, is to be given back.
+    `order_ended`: whatever is captured, now or later, is to be given back. `trace` is the trace context in which it was
+    asked for: a provider's webhook brings none, and what it tells belongs there.
     """
 
     __tablename__ = "payments"
@@ -65,6 +66,7 @@ class PaymentRow(Base):
     order_ended: Mapped[bool] = mapped_column(server_default=text("false"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[datetime]
+    trace: Mapped[str | None]
 
 
 class RefundRow(Base):
@@ -100,6 +102,7 @@ class RefundRow(Base):
     check_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[datetime]
+    trace: Mapped[str | None]
 
 
 class WebhookRow(Base):

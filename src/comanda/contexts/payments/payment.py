@@ -41,6 +41,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     refunding: int = 0
     order_ended: bool = False
     version: int = 1
+    trace: str | None = None
 
     @property
     def refundable(self) -> int:

@@ -13,6 +13,8 @@ from uuid import UUID
 
 import msgspec
 
+from comanda.engine.errors import RetryLater, SlowDown
+
 
 class ChargeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A charge that is wanted.
@@ -79,10 +81,21 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """It cannot be known from this call. `retry_after_s` is what the provider asked for, if it did."""
+    """It cannot be known from this call.
+
+    Attributes:
+        retry_after_s: what the provider asked for, if it did.
+        too_often: whether the provider said that we call too often: HTTP 429.
+    """
 
     reason: str
     retry_after_s: float | None = None
+    too_often: bool = False
+
+    def again(self) -> RetryLater:
+        """Return what a lane raises to try again."""
+        reason = f"The provider's answer is not known: {self.reason}."
+        return (SlowDown if self.too_often else RetryLater)(reason, after_s=self.retry_after_s)
 
 
 class NotFound(msgspec.Struct, frozen=True, tag=True):

@@ -28,6 +28,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     first_sent_at: datetime | None = None
     check_at: datetime | None = None
     version: int = 1
+    trace: str | None = None
 
     @property
     def is_open(self) -> bool:

@@ -17,7 +17,6 @@ from comanda.contexts.payments.service import Settlement
 from comanda.contracts.payments import RefundDue
 from comanda.engine.clock import Clock
 from comanda.engine.database import Transaction
-from comanda.engine.errors import RetryLater
 
 
 class RefundWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,14 +50,14 @@ class Refunding:
         payment, before = pair
         if not (before.is_open or before.state == "due"):
             return None
-        sending = before.sending(now=now, check_at=self._policy.check_at(now, before.attempts + 1))
+        sending = before.sending(now=now, check_at=self._policy.check_at(now, before.first_sent_at))
         return _work(payment, await store.save_refund(tx, before, sending))
 
     async def perform(self, work: RefundWork) -> LookUp:
         """Send the refund. Raises `RetryLater` while it is worth to try again at once."""
         answer = await self._send_or_find(work)
         if isinstance(answer, Unknown) and work.attempt < self._policy.tries:
-            raise RetryLater(f"The provider's answer is not known: {answer.reason}.", after_s=answer.retry_after_s)
+            raise answer.again()
         return answer
 
     async def conclude(self, tx: Transaction, work: RefundWork, outcome: LookUp) -> None:
@@ -74,7 +73,7 @@ class Refunding:
         payment, before = pair
         if not before.is_open or before.check_at is None or before.check_at > now:
             return None
-        check_at = self._policy.check_at(now, before.attempts + 1)
+        check_at = self._policy.check_at(now, before.first_sent_at)
         return _work(payment, await store.save_refund(tx, before, before.checking(check_at=check_at)))
 
     async def check(self, work: RefundWork) -> LookUp:
@@ -87,7 +86,7 @@ class Refunding:
         if not self._policy.key_trusted(work.first_sent_at, now, key_window_s=self._provider.key_window_s):
             return await self.check(work)
         answer = await self._provider.refund(work.request)
-        if isinstance(answer, Unknown) and work.attempt > 1:
+        if isinstance(answer, Unknown) and work.attempt > 1 and not answer.too_often:
             found = await self._provider.look_up_refund(work.query)
             if not isinstance(found, NotFound):
                 return found

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal, TypeVar, assert_never
+from http import HTTPStatus
+from typing import Literal, NamedTuple, TypeVar, assert_never
 from uuid import UUID
 
 import aiohttp
@@ -28,6 +29,7 @@ from comanda.contexts.payments.sandbox import signature
 from comanda.contexts.payments.sandbox.wire import ChargeBody, Movement, Movements, Notice, RefundBody
 from comanda.engine.clock import Clock
 from comanda.engine.errors import Unavailable
+from comanda.engine.tracing import current
 
 TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 3.0
@@ -42,6 +44,12 @@ NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
 MOVEMENT_STATUSES = (200, 202, 402)
 
 Body = TypeVar("Body")
+
+
+class _Told(NamedTuple):
+    status: int
+    body: bytes
+    retry_after: str
 
 
 class SandboxProvider:
@@ -119,7 +127,7 @@ class SandboxProvider:
     async def ping(self) -> None:
         """Raise `Unavailable` when the sandbox does not answer, or not to us."""
         try:
-            status, _ = await self._call("GET", "/v1/ping")
+            status = (await self._call("GET", "/v1/ping")).status
         except NETWORK as error:
             raise Unavailable(f"The payment sandbox does not answer: {error!r}") from error
         if status != 200:  # noqa: PLR2004 - HTTP's OK
@@ -136,7 +144,7 @@ class SandboxProvider:
         after: int | None = 0
         while after is not None:
             try:
-                status, raw = await self._call("GET", f"/v1/ledger?after={after}", within=PATIENT)
+                status, raw, _ = await self._call("GET", f"/v1/ledger?after={after}", within=PATIENT)
             except NETWORK as error:
                 raise Unavailable(f"The payment sandbox does not answer: {error!r}") from error
             if status != 200:  # noqa: PLR2004 - HTTP's OK
@@ -148,17 +156,17 @@ class SandboxProvider:
 
     async def _move(self, path: str, body: ChargeBody | RefundBody, *, key: UUID) -> Answer:
         try:
-            status, raw = await self._call("POST", path, body=body, headers={"idempotency-key": str(key)})
+            told = await self._call("POST", path, body=body, headers={"idempotency-key": str(key)})
         except NETWORK as error:
             return Unknown(reason=_network_reason(error))
-        if status in MOVEMENT_STATUSES:
-            movement = _decode(raw, Movement)
+        if told.status in MOVEMENT_STATUSES:
+            movement = _decode(told.body, Movement)
             return _answer(movement) if movement is not None else Unknown(reason="unreadable_answer")
-        return _refusal(status, raw, key)
+        return _refusal(told, key)
 
     async def _look_up(self, path: str, parameter: str, subject: UUID) -> LookUp:
         try:
-            status, raw = await self._call("GET", f"{path}?{parameter}={subject}")
+            status, raw, _ = await self._call("GET", f"{path}?{parameter}={subject}")
         except NETWORK as error:
             return Unknown(reason=_network_reason(error))
         found = _decode(raw, Movements) if status == 200 else None  # noqa: PLR2004 - HTTP's OK
@@ -174,7 +182,7 @@ class SandboxProvider:
         body: ChargeBody | RefundBody | None = None,
         headers: Mapping[str, str] | None = None,
         within: aiohttp.ClientTimeout | None = None,
-    ) -> tuple[int, bytes]:
+    ) -> _Told:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers=self._headers,
@@ -183,10 +191,13 @@ class SandboxProvider:
             )
         data = msgspec.json.encode(body) if body is not None else None
         sent = {"content-type": "application/json", **(headers or {})}
+        trace = current()
+        if trace is not None:
+            sent["traceparent"] = trace
         async with self._session.request(
             method, self._base_url + path, data=data, headers=sent, timeout=within or self._timeout
         ) as answer:
-            return answer.status, await answer.read()
+            return _Told(answer.status, await answer.read(), answer.headers.get("retry-after", ""))
 
 
 def _network_reason(error: BaseException) -> str:
@@ -200,15 +211,16 @@ def _decode(raw: bytes, kind: type[Body]) -> Body | None:
         return None
 
 
-def _refusal(status: int, raw: bytes, key: UUID) -> Answer:
+def _refusal(answer: _Told, key: UUID) -> Answer:
     """Return what a status without a movement means; only what was refused for its content surely moved no money."""
-    told = _decode(raw, dict[str, object]) or {}
-    code = str(told.get("error", f"http_{status}"))
+    told = _decode(answer.body, dict[str, object]) or {}
+    code = str(told.get("error", f"http_{answer.status}"))
     if code == "key_used_for_something_else":
         raise Contradiction(f"The sandbox has used the key {key} for something else.")
-    if status in (400, 404):
+    if answer.status in (400, 404):
         return Failed(reason=code)
-    return Unknown(reason=code)
+    after_s = float(answer.retry_after) if answer.retry_after.isdigit() else None
+    return Unknown(reason=code, retry_after_s=after_s, too_often=answer.status == HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def _best(movements: Sequence[Movement]) -> LookUp:

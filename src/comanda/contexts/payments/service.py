@@ -26,6 +26,7 @@ from comanda.engine.database import Transaction
 from comanda.engine.errors import DeadLetter, RetryLater
 from comanda.engine.events import Event, EventLog
 from comanda.engine.ids import Ids
+from comanda.engine.tracing import continued, trace_of
 
 log = structlog.get_logger(__name__)
 
@@ -54,12 +55,13 @@ class Settlement:
         before = await store.lock_payment(tx, payment_id)
         if before is None:
             return "unknown_subject"
-        after = before.after(answer, check_at=self._policy.check_at(self._clock.now(), before.attempts))
+        after = before.after(answer, check_at=self._policy.check_at(self._clock.now(), before.first_sent_at))
         if after is before:
             if after.state == "captured" and isinstance(answer, Failed):
                 log.error("a captured payment was called failed", payment=str(payment_id), answer=answer)
             return "nothing"
-        await self.moved(tx, before, after)
+        with continued(before.trace or trace_of(str(before.order_id))):
+            await self.moved(tx, before, after)
         return "moved"
 
     async def charges(self, tx: Transaction, words: Sequence[tuple[Payment, LookUp]]) -> None:
@@ -68,7 +70,7 @@ class Settlement:
         Whatever touches an open payment (another claim, a webhook, the order's end, a refund asked for) raises its
         version; such a payment is settled by itself.
         """
-        check_at = self._policy.check_at(self._clock.now(), 1)
+        check_at = self._policy.check_at(self._clock.now(), None)
         moves = {
             claimed.id: (claimed, claimed.after(answer, check_at=check_at))
             for claimed, answer in words
@@ -146,6 +148,7 @@ class Settlement:
             state="waiting",
             reason=event.reason,
             created_at=self._clock.now(),
+            trace=trace_of(event.key),
         )
         if not await store.insert_refund(tx, refund):
             return
@@ -171,6 +174,7 @@ class Settlement:
                 state="waiting",
                 reason="order_ended",
                 created_at=self._clock.now(),
+                trace=trace_of(str(payment.order_id)),
             )
             if await store.insert_refund(tx, refund):
                 payment = await self._set_aside(tx, payment, refund, facts)
@@ -193,10 +197,15 @@ class Settlement:
         if pair is None:
             return "unknown_subject"
         payment, before = pair
-        after = before.after(answer, check_at=self._policy.check_at(self._clock.now(), before.attempts))
+        after = before.after(answer, check_at=self._policy.check_at(self._clock.now(), before.first_sent_at))
         if after is before:
             return "nothing"
         await store.save_refund(tx, before, after)
+        with continued(before.trace or trace_of(str(payment.order_id))):
+            await self._refund_moved(tx, payment, before, after)
+        return "moved"
+
+    async def _refund_moved(self, tx: Transaction, payment: Payment, before: Refund, after: Refund) -> None:
         if after.state == "succeeded":
             saved = await store.save_payment(tx, payment, payment.gave_back(after.amount))
             await self._events.emit(tx, _refunded(saved, after))
@@ -204,7 +213,6 @@ class Settlement:
             less = payment.came_back if before.state == "succeeded" else payment.kept
             saved = await store.save_payment(tx, payment, less(after.amount))
             await self._events.emit(tx, _refund_failed(saved, after, after.failure))
-        return "moved"
 
     async def webhook(self, tx: Transaction, event: WebhookEvent) -> Effect | Literal["seen", "contradiction"]:
         """Let a verified webhook take effect, once: its id is written in the transaction of its effect."""

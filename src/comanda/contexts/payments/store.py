@@ -22,13 +22,13 @@ ON CONFLICT (order_id) DO NOTHING
 INSERT_PAYMENTS = """
 INSERT INTO payments.payments
     (id, order_id, restaurant_id, amount, currency, method, state, provider, attempts, first_sent_at, check_at,
-     created_at)
+     created_at, trace)
 SELECT n.id, n.order_id, n.restaurant_id, n.amount, n.currency, n.method, n.state, n.provider, n.attempts,
-       n.first_sent_at, n.check_at, n.created_at
+       n.first_sent_at, n.check_at, n.created_at, n.trace
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
+            $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[])
     AS n (id, order_id, restaurant_id, amount, currency, method, state, provider, attempts, first_sent_at, check_at,
-          created_at)
+          created_at, trace)
 ON CONFLICT (order_id) DO NOTHING RETURNING id
 """
 
@@ -45,6 +45,7 @@ INSERTED = (
     "first_sent_at",
     "check_at",
     "created_at",
+    "trace",
 )
 """What a payment that is about to be sent for the first time does not leave at its default."""
 

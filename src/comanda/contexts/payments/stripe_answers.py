@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Literal
 from uuid import UUID
 
@@ -127,7 +128,13 @@ def not_done(error: Exception, key: UUID) -> Answer:
         return Failed(reason=str(decline or error.code or "declined"), ref=getattr(intent, "id", None))
     if isinstance(error, stripe.InvalidRequestError):
         return Failed(reason=error.code or "invalid_request")
-    return Unknown(reason=reason(error), retry_after_s=_retry_after_s(error))
+    return unknown(error)
+
+
+def unknown(error: Exception) -> Unknown:
+    """Return an error that says nothing about what became of the money."""
+    too_often = getattr(error, "http_status", None) == HTTPStatus.TOO_MANY_REQUESTS
+    return Unknown(reason=reason(error), retry_after_s=_retry_after_s(error), too_often=too_often)
 
 
 def reason(error: Exception) -> str:

@@ -25,7 +25,7 @@ from comanda.contracts.ordering import OrderPaid
 from comanda.contracts.receipts import ReceiptSent
 from comanda.engine.clock import Clock
 from comanda.engine.database import Database, Transaction
-from comanda.engine.errors import RetryLater
+from comanda.engine.errors import RetryLater, SlowDown
 from comanda.engine.events import EventLog
 from comanda.engine.files import FileStore
 from comanda.engine.ids import Ids
@@ -132,7 +132,9 @@ class Receipts:
         try:
             accepted = await self._courier.send(self._mail(receipt, rendered), claimed_in=receipt.claimed_in)
         except TemporaryFailure as error:
-            raise RetryLater(str(error), after_s=error.after_s) from error
+            # An answer is SMTP's way to say "slow down"; without one it is not known what the matter is.
+            again = RetryLater if error.code is None else SlowDown
+            raise again(str(error), after_s=error.after_s) from error
         except (PermanentFailure, BadMessage) as error:
             return FAILED, str(error), False
         except Uncertain as error:

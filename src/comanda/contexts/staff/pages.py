@@ -165,7 +165,8 @@ def _sign_in_page(*, next: str, email: str = "", refused: Refused | None = None)
 
 def _own_path(path: str) -> str:
     """Return the path if it is one of the staff's own pages; the landing page for all else, other sites included."""
-    good = path.startswith("/staff") and path.isprintable() and path.isascii() and "\\" not in path and "//" not in path
+    own = path.startswith(("/staff", "/ops"))
+    good = own and path.isprintable() and path.isascii() and "\\" not in path and "//" not in path
     return path if good and not path.startswith(SIGN_IN_PATH) else "/staff"
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
@@ -10,7 +10,7 @@ import structlog
 
 from comanda.engine.clock import Clock, SystemClock
 from comanda.engine.database.transaction import Record, Transaction
-from comanda.engine.errors import Unavailable
+from comanda.engine.errors import ComandaError, Unavailable
 from comanda.engine.ids import Ids, RandomIds
 
 log = structlog.get_logger(__name__)
@@ -24,8 +24,17 @@ SESSION = {
     # such statements (and the foreign keys' own) anew each time: 0.5 ms for each line of an order. Generic plans leave
     # the same partitions out as they run.
     "plan_cache_mode": "force_generic_plan",
+    # A process that hangs in the middle of a transaction holds the horizon of all lanes (see docs/decisions/0055).
+    "idle_in_transaction_session_timeout": "10s",
 }
 """How our connections are set up."""
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+BEGIN_QUICK = BEGIN + "; SET LOCAL synchronous_commit = off"
+"""One exchange with the server each, which asyncpg's own transactions would take two for."""
+
+ROLLBACK_S = 1.0
+"""How long a rollback may take, before the session is ended instead."""
 
 MAX_TRIES = 8
 """How often a transaction is tried when PostgreSQL ends it to break a deadlock or a conflict."""
@@ -37,7 +46,10 @@ GONE = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TooManyConnectionsError,
+    # What the driver says when it is asked for more after a server's last word, and before it hears of the end.
+    asyncpg.InternalClientError,
 )
 """What a dead, starting or overfull server answers."""
 
@@ -55,6 +67,10 @@ async def _reset(connection: asyncpg.Connection) -> None:
         await connection.reset()
 
 
+class InTransactionFailed(ComandaError):
+    """A statement failed, its error was swallowed, and the transaction went on as if nothing had happened."""
+
+
 class Database:
     """A pool of connections to one PostgreSQL.
 
@@ -66,6 +82,7 @@ class Database:
         min_size: connections kept open.
         max_size: connections at most; who finds none waits, up to `wait_s` seconds, and then gets `Unavailable`.
         wait_s: how long to wait for a connection.
+        command_s: how long a statement may take; a query on its own that takes longer is `Unavailable`.
         name: shown in `pg_stat_activity`.
     """
 
@@ -76,6 +93,7 @@ class Database:
         min_size: int = 1,
         max_size: int = 8,
         wait_s: float = 5.0,
+        command_s: float = 30.0,
         name: str = "comanda",
         clock: Clock | None = None,
         ids: Ids | None = None,
@@ -84,6 +102,7 @@ class Database:
         self._min_size = min_size
         self._max_size = max_size
         self._wait_s = wait_s
+        self._command_s = command_s
         self._name = name
         self._clock = clock or SystemClock()
         self._ids = ids or RandomIds()
@@ -101,7 +120,7 @@ class Database:
                     min_size=self._min_size,
                     max_size=self._max_size,
                     timeout=self._wait_s,
-                    command_timeout=30,
+                    command_timeout=self._command_s,
                     reset=_reset,
                     server_settings={"application_name": self._name, **SESSION},
                 )
@@ -142,6 +161,8 @@ class Database:
         try:
             yield connection
         except GONE as error:
+            # It may not have heard of its end; lent again, it would fail the next one who asks.
+            _give_up(connection)
             raise Unavailable(f"The database went away: {error}") from error
         except UNREACHABLE as error:
             # A handler's own OSError or TimeoutError is not the database's.
@@ -157,19 +178,42 @@ class Database:
             await self._pool.release(connection)
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a READ COMMITTED transaction; commit at the end of the block, roll back when it raises."""
+    async def transaction(self, *, durable: bool = True) -> AsyncIterator[Transaction]:
+        """Open a READ COMMITTED transaction; commit at the end of the block, roll back when it raises.
+
+        Where `durable` is false the commit does not wait for the disk: it is whole and seen by all at once, but when
+        the server crashes within the next half second it may be gone, whole, and with it all that came after it and
+        was not durable either. For what is done again then by itself (a lane's effect and its cursor).
+        """
         async with self.connection() as connection:
             transaction = Transaction(connection)
-            async with connection.transaction():
+            await connection.execute(BEGIN if durable else BEGIN_QUICK)
+            try:
                 yield transaction
+                await transaction.flush()
+            except BaseException:
+                if not _is_lost(connection):
+                    await self._roll_back(connection)
+                raise
+            if await connection.execute("COMMIT") != "COMMIT":
+                raise InTransactionFailed("A statement of this transaction had failed: nothing was committed.")
         transaction.committed()
 
-    async def run(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+    async def _roll_back(self, connection: asyncpg.Connection) -> None:
+        pid = connection.get_server_pid()
+        try:
+            await connection.execute("ROLLBACK", timeout=ROLLBACK_S)
+        except TimeoutError:
+            # Whoever was cancelled in a statement asked the server to break it off, and a wish that overtakes its
+            # statement is lost there. What the transaction holds must be free soon all the same.
+            _give_up(connection)
+            await self.fetch_value("SELECT pg_terminate_backend($1)", pid)
+
+    async def run(self, work: Callable[[Transaction], Awaitable[Result]], *, durable: bool = True) -> Result:
         """Run `work` in a transaction, again from the start when PostgreSQL broke a deadlock or a conflict."""
         for attempt in range(MAX_TRIES):
             try:
-                async with self.transaction() as tx:
+                async with self.transaction(durable=durable) as tx:
                     return await work(tx)
             except RETRIED as error:
                 log.info("transaction retried", attempt=attempt + 1, error=str(error))
@@ -181,23 +225,43 @@ class Database:
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Record]:
         """Run one query on its own and return all its rows."""
         async with self.connection() as connection:
-            rows: Sequence[Record] = await connection.fetch(sql, *arguments)
+            with _in_time(connection):
+                rows: Sequence[Record] = await connection.fetch(sql, *arguments)
             return rows
 
     async def fetch_row(self, sql: str, *arguments: Any) -> Record | None:
         """Run one query on its own and return its first row, or None."""
         async with self.connection() as connection:
-            row: Record | None = await connection.fetchrow(sql, *arguments)
+            with _in_time(connection):
+                row: Record | None = await connection.fetchrow(sql, *arguments)
             return row
 
     async def fetch_value(self, sql: str, *arguments: Any) -> Any:
         """Run one query on its own and return its first value, or None."""
         async with self.connection() as connection:
-            return await connection.fetchval(sql, *arguments)
+            with _in_time(connection):
+                return await connection.fetchval(sql, *arguments)
 
     async def ping(self) -> None:
         """Raise `Unavailable` when the server does not answer a trivial query."""
         await self.fetch_value("SELECT 1")
+
+
+@contextlib.contextmanager
+def _in_time(connection: asyncpg.Connection) -> Iterator[None]:
+    """Take it for a dead server when a query on its own gets no answer in time: the time-out can be nobody else's."""
+    try:
+        yield
+    except TimeoutError as error:
+        _give_up(connection)
+        raise Unavailable("The database does not answer in time.") from error
+
+
+def _give_up(connection: asyncpg.Connection) -> None:
+    """End a lent connection, so that the pool opens another in its place."""
+    # The pool takes one that has ended back by itself.
+    with contextlib.suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 def _is_lost(connection: asyncpg.Connection) -> bool:

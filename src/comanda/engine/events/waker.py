@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 CHANNEL = "comanda_events"
 
+TIMERS = "timers"
+"""What a notice says when there are new timers; one that says nothing tells that the log has grown."""
+
 
 class Waker:
     """Tells all workers, soon and seldom, that the log has grown.
@@ -32,11 +35,18 @@ class Waker:
         self._database = database
         self._pause_s = pause_s
         self._grown = asyncio.Event()
+        self._notices: set[str] = set()
         self._loop = Loop("waker", self._run)
         self._connection: asyncpg.Connection | None = None
 
     def signal(self) -> None:
         """Say that events were committed. Cheap; called after every commit that wrote some."""
+        self._notices.add("")
+        self._grown.set()
+
+    def signal_timers(self) -> None:
+        """Say that timers were committed."""
+        self._notices.add(TIMERS)
         self._grown.set()
 
     async def start(self) -> None:
@@ -47,6 +57,9 @@ class Waker:
         """Stop the loop and close the connection."""
         self._grown.set()
         await self._loop.stop()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
@@ -55,12 +68,20 @@ class Waker:
         while not stopping.is_set():
             await self._grown.wait()
             self._grown.clear()
+            notices, self._notices = self._notices, set()
             try:
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await self._database.connect()
-                await self._connection.execute(f"NOTIFY {CHANNEL}")
+                for notice in notices:
+                    await self._connection.execute(f"NOTIFY {CHANNEL}, '{notice}'")
             except (*UNREACHABLE, Unavailable) as error:
                 # Polling stands behind us; the next commit tries again.
                 log.warning("wake-up not sent", error=str(error))
+                self._hang_up()
+                await wait_until_set(stopping, 0.5)
+            except Exception:
+                # Nobody would miss it but those who wait for a poll from then on.
+                log.exception("wake-ups stumbled")
+                self._hang_up()
                 await wait_until_set(stopping, 0.5)
             await wait_until_set(stopping, self._pause_s)

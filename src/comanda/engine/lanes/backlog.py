@@ -16,7 +16,7 @@ LEFT JOIN engine.cursors c ON c.consumer = $1 AND c.shard = s.shard
 CROSS JOIN LATERAL (
     SELECT count(*) AS events, min(e.at) AS oldest FROM engine.events e
     WHERE e.shard = s.shard AND (e.position, e.id) > (coalesce(c.position, '0'), coalesce(c.id, 0))
-    AND e.name = ANY ($2::text[])
+    AND ($2::text[] IS NULL OR e.name = ANY ($2::text[]))
 ) unread
 """
 """Shard by shard from the cursor on, so that what was read long ago is not read again to be counted."""
@@ -46,7 +46,7 @@ async def backlogs(database: Database, consumers: Sequence[Consumer]) -> list[Ba
     """Return the backlog of each of `consumers`."""
     result = []
     for consumer in consumers:
-        unread = await database.fetch_row(BACKLOG, consumer.name, [kind.name for kind in consumer.on], SHARDS)
+        unread = await database.fetch_row(BACKLOG, consumer.name, consumer.names, SHARDS)
         parked = await database.fetch_row(PARKED, consumer.name)
         if unread is None or parked is None:
             raise AssertionError("an aggregate without GROUP BY returns one row")

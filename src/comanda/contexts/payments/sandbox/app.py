@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import hmac
 from collections.abc import AsyncIterator, Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from litestar import Litestar, Request, Response, get, put, route
@@ -160,6 +161,9 @@ def build_app(
             raise NotAuthorizedException
         if current.faults.down and connection.url.path.startswith("/v1/"):
             raise BooksRefused(503, "down")
+        moves_money = isinstance(connection, Request) and connection.method == "POST"
+        if current.faults.too_often and moves_money and connection.url.path.startswith("/v1/"):
+            raise BooksRefused(429, "too_often")
 
     return Litestar(
         route_handlers=[*_money(sandbox), *_admin(sandbox)],
@@ -226,7 +230,8 @@ def _admin(sandbox: Sandbox) -> Sequence[ControllerRouterHandler]:
 
 
 def _refused(_: AnyRequest, error: BooksRefused) -> Response[dict[str, str]]:
-    return Response({"error": error.code}, status_code=error.status)
+    headers = {"retry-after": "1"} if error.status == HTTPStatus.TOO_MANY_REQUESTS else {}
+    return Response({"error": error.code}, status_code=error.status, headers=headers)
 
 
 def _http_error(_: AnyRequest, error: HTTPException) -> Response[dict[str, str]]:

@@ -68,6 +68,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         down: every call gets a 503.
+        too_often: every charge and refund gets a 429 that asks to wait for a second, and nothing happens.
         slow_s: every charge and refund waits so long before anything happens.
         timeout_after_charging: charges and refunds are made, but their answers never come; `first` answers retries.
         decline: the reason for which all new charges are declined.
@@ -78,6 +79,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     down: bool = False
+    too_often: bool = False
     slow_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
     timeout_after_charging: Literal["never", "first", "always"] = "never"
     decline: str | None = None

@@ -1,0 +1,3 @@
+ALTER TABLE payments.payments ADD COLUMN trace text;
+
+ALTER TABLE payments.refunds ADD COLUMN trace text;
