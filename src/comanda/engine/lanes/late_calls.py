@@ -6,7 +6,7 @@ parked row away in the same transaction; the other then finds nothing to conclud
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -20,12 +20,18 @@ log = structlog.get_logger(__name__)
 
 REASON = "its call is still under way"
 
+GATHER_S = 0.01
+"""How long a call that has ended waits for others that end in the same moment, to be concluded with them.
+
+Calls that began together tend to end together; one transaction each would hold up the worker's other lanes.
+"""
+
 
 class LateCalls:
     """The late calls of one lane.
 
     Args:
-        conclude: writes what came of one errand, in a transaction of its own.
+        conclude: writes what came of errands, in as few transactions as can be.
         most: late calls at the same time; beyond, `room` makes the lane wait.
         hold_s: how long a parked event is put off each time.
     """
@@ -35,7 +41,7 @@ class LateCalls:
         parking: Parking,
         database: Database,
         clock: Clock,
-        conclude: Callable[[Errand], Awaitable[None]],
+        conclude: Callable[[Sequence[Errand]], Awaitable[None]],
         *,
         most: int,
         hold_s: float,
@@ -47,6 +53,8 @@ class LateCalls:
         self._conclude = conclude
         self._most = most
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._ended: list[Errand] = []
+        self._concluding = asyncio.Lock()
         self._held_at = clock.monotonic()
 
     def add(self, errand: Errand, call: asyncio.Task[None], *, put_off_at: float) -> None:
@@ -109,10 +117,25 @@ class LateCalls:
     async def _see_through(self, errand: Errand, call: asyncio.Task[None]) -> None:
         try:
             await call
-            await self._conclude(errand)
-        except Unavailable as error:
-            log.warning("late call not concluded; it will be made again", event_id=errand.event.id, reason=str(error))
-        except Exception:
-            log.exception("late call not concluded; it will be made again", event_id=errand.event.id)
+            self._ended.append(errand)
+            await asyncio.sleep(GATHER_S)
+            async with self._concluding:
+                if errand in self._ended:
+                    ended, self._ended = self._ended, []
+                    await self._conclude_all(ended)
         finally:
             call.cancel()
+
+    async def _conclude_all(self, errands: Sequence[Errand]) -> None:
+        again = "late call not concluded; it will be made again"
+        try:
+            await self._conclude(errands)
+        except Unavailable as error:
+            for errand in errands:
+                log.warning(again, event_id=errand.event.id, reason=str(error))
+        except Exception as error:
+            if len(errands) == 1:
+                log.exception(again, event_id=errands[0].event.id, exc_info=error)
+                return
+            for errand in errands:
+                await self._conclude_all([errand])

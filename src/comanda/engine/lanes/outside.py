@@ -241,21 +241,18 @@ class OutsideLane(Lane):
             errands[0].error = error
             await self._database.run(lambda tx: self._conclude_in(tx, held, errands))
 
-    async def _conclude_late(self, errand: Errand) -> None:
-        """Conclude an errand whose call went on beside its batch. Taking its parked row away is its fence."""
-        errand.late = False
-        errand.parked = True
-        if isinstance(errand.error, Fenced):
-            return  # Never called; the parked event comes due by itself.
+    async def _conclude_late(self, errands: Sequence[Errand]) -> None:
+        """Conclude errands whose calls went on beside their batch. Taking a parked row away is its fence."""
+        for errand in errands:
+            errand.late = False
+            errand.parked = True
+        # Those never called come due by themselves, as parked events do.
+        called = [errand for errand in errands if not isinstance(errand.error, Fenced)]
         try:
-            await self._database.run(lambda tx: self._conclude_in(tx, {}, [errand]))
-        except Exception as error:
-            if passes_on(error):
-                raise
-            errand.error = error
-            await self._database.run(lambda tx: self._conclude_in(tx, {}, [errand]))
+            if called:
+                await self._conclude({}, called)
         finally:
-            self._traces.end([errand])
+            self._traces.end(errands)
         self.wake()
 
     async def _conclude_in(self, tx: Transaction, held: dict[int, int], errands: Sequence[Errand]) -> None:
