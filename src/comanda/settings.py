@@ -39,6 +39,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         files_url: where files are stored; `file:` is a folder in the data directory.
         mail_url: how mail is sent; `mailbox:` is the built-in mailbox, which `comanda up` starts.
         mail_from: the sender of the mails.
+        campaigns_url: how campaigns are sent; empty is as all mail is.
+        campaigns_from: the sender of campaigns, where a restaurant has named none: another than that of receipts.
+        campaigns_rates: how fast campaigns go at most, over all workers; empty is as fast as the server takes them.
+        campaigns_lost_after: how long a machine may be silent until what it had in flight counts as uncertain.
+        dkim_key: the private key with which campaigns are signed; empty is not at all.
+        dkim_selector: under which name the public key stands in the sender's DNS.
+        returns_url: where bounces and complaints come in; empty is nowhere.
         payments_url: who charges; `sandbox:` is the built-in provider, which `comanda up` starts.
         payments_key: the provider's secret key; the sandbox's is made from the installation's secret.
         payments_webhook_secret: what its webhooks are signed with; likewise.
@@ -73,6 +80,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: Annotated[str, Meta(min_length=3, pattern="@", description="an address, such as orders@example.com")] = (
         "Comanda <orders@localhost>"
     )
+    campaigns_url: Annotated[
+        str,
+        Meta(
+            pattern="^$|^(mailbox:|smtps?://.|ses://.)",
+            description="empty, smtp://…, smtps://… or ses://region",
+        ),
+    ] = ""
+    campaigns_from: Annotated[
+        str, Meta(min_length=3, pattern="@", description="an address, such as news@example.com")
+    ] = "Comanda <news@localhost>"
+    campaigns_rates: Annotated[
+        str,
+        Meta(
+            pattern=r"^([a-z0-9.-]+=[0-9]+(,[a-z0-9.-]+=[0-9]+)*)?$",
+            description="mails per second such as all=500,sender=200,domain=50,gmail.com=20",
+        ),
+    ] = ""
+    campaigns_lost_after: Duration = timedelta(minutes=15)
+    dkim_key: Annotated[str, Meta(description="a PEM file, such as /etc/comanda/dkim.pem")] = ""
+    dkim_selector: Annotated[str, Meta(min_length=1, description="a DNS label, such as comanda")] = "comanda"
+    returns_url: Annotated[
+        str,
+        Meta(
+            pattern="^$|^(smtp|imaps?)://.",
+            description="empty, smtp://host:port to listen on or imaps://user:password@host/INBOX to read",
+        ),
+    ] = ""
     payments_url: Annotated[str, _url("sandbox:", "stripe:…")] = "sandbox:"
     payments_key: Annotated[str, Meta(description="the provider's secret key, such as sk_live_…")] = ""
     payments_webhook_secret: Annotated[str, Meta(description="what the provider signs webhooks with: whsec_…")] = ""

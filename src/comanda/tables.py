@@ -2,6 +2,8 @@
 
 from sqlalchemy import MetaData
 
+from comanda.contexts.campaigns import feedback_model, ledger_model
+from comanda.contexts.campaigns import model as campaigns
 from comanda.contexts.catalog import model as catalog
 from comanda.contexts.customers import model as customers
 from comanda.contexts.kitchen import model as kitchen
@@ -22,9 +24,13 @@ METADATA: tuple[MetaData, ...] = (
     kitchen.Base.metadata,
     receipts.Base.metadata,
     customers.Base.metadata,
+    campaigns.Base.metadata,
     staff.Base.metadata,
 )
 """The engine's and every context's tables."""
+
+CAMPAIGNS_BY_TOPIC = (ledger_model, feedback_model)
+"""Modules whose tables stand in the metadata of campaigns once they are imported."""
 
 PARTITIONED: tuple[TimePartitions, ...] = (*engine.PARTITIONED, *ordering.PARTITIONED)
 """The tables that are cut by time."""
