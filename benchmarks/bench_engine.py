@@ -6,10 +6,12 @@ more than what is looked for.
 
 import argparse
 import asyncio
+import json
 import statistics
 import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from contenders import (
@@ -28,7 +30,7 @@ from contenders import (
     told,
     working,
 )
-from report import write
+from report import RESULTS, commit, write
 
 DRAINED = {
     "no-op": [
@@ -189,14 +191,48 @@ async def measure(rounds: int, scale: float, *, only: Sequence[str]) -> None:
         if "memory" in only:
             for backlog in BACKLOGS:
                 figures[f"memory {backlog}|{REMEMBERED.name}|1"].append(await remember(on, backlog))
+    parts = _parts(only)
+    if set(only) != set(PARTS):
+        figures = defaultdict(list, {**_measured_before(), **figures})
     medians = {name: statistics.median(values) for name, values in figures.items()}
     ratios = _ratios(medians)
     notes = NOTES + [f"{text}: {ratios[name]:.2f}" for name, text in GOALS.items() if name in ratios]
     for note in notes[len(NOTES) :]:
         print(note)
-    everything: dict[str, Any] = {**ratios, "medians": medians, "each": dict(figures), "peers": _versions()}
-    if set(only) == set(PARTS):
-        write("engine", "The engine", everything, _rows(medians), notes)
+    elsewhen = sorted(f"{part} on {when}" for part, when in parts.items() if part not in only)
+    if elsewhen:
+        notes.append(f"Parts that were measured in an earlier run: {', '.join(elsewhen)}.")
+    everything: dict[str, Any] = {
+        **ratios,
+        "medians": medians,
+        "each": dict(figures),
+        "peers": _versions(),
+        "parts": parts,
+    }
+    write("engine", "The engine", everything, _rows(medians), notes)
+
+
+def _standing() -> dict[str, Any]:
+    path = RESULTS / "engine.json"
+    standing: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return standing
+
+
+def _parts(only: Sequence[str]) -> dict[str, str]:
+    """Return when each part was measured, and at which commit."""
+    standing = _standing()
+    before = f"{standing['at']}, commit {standing['commit']}" if standing else "no day"
+    told = standing.get("figures", {}).get("parts", dict.fromkeys(PARTS, before))
+    now = f"{datetime.now(UTC).isoformat(timespec='seconds')}, commit {commit()}"  # noqa: TID251 - a script's own date
+    return {**told, **dict.fromkeys(only, now)}
+
+
+def _measured_before() -> Figures:
+    """Return the figures of the report that stands, of those contenders that there still are."""
+    contenders = {contender.name for several in DRAINED.values() for contender in several}
+    contenders |= {contender.name for contender in (*WAITED_FOR, ALONE, *BESIDE_SLOW.values(), REMEMBERED)}
+    each: Figures = _standing().get("figures", {}).get("each", {})
+    return {name: values for name, values in each.items() if name.split("|")[1] in contenders}
 
 
 async def _drain_all(on: Servers, scale: float, figures: Figures) -> None:
@@ -282,7 +318,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="of every measurement, in turns")
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of jobs")
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="a part; then no report is written")
+    parser.add_argument(
+        "--only", choices=PARTS, nargs="+", default=PARTS, help="parts to measure anew; the others stay as they were"
+    )
     given = parser.parse_args()
     if not PEERS_PYTHON.exists():
         raise SystemExit("the peers are not installed: make .tools/peers")
