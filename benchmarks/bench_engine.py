@@ -191,9 +191,14 @@ async def measure(rounds: int, scale: float, *, only: Sequence[str]) -> None:
         if "memory" in only:
             for backlog in BACKLOGS:
                 figures[f"memory {backlog}|{REMEMBERED.name}|1"].append(await remember(on, backlog))
+    _report(figures, only)
+
+
+def _report(figures: Figures, only: Sequence[str]) -> None:
+    """Write the report of all parts: of those that were not measured now, as they stand in the last one."""
     parts = _parts(only)
     if set(only) != set(PARTS):
-        figures = defaultdict(list, {**_measured_before(), **figures})
+        figures = {**_measured_before(), **figures}
     medians = {name: statistics.median(values) for name, values in figures.items()}
     ratios = _ratios(medians)
     notes = NOTES + [f"{text}: {ratios[name]:.2f}" for name, text in GOALS.items() if name in ratios]
