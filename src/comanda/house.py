@@ -134,9 +134,10 @@ def build_house(settings: Settings, *, role: str, connections: int | None = None
         tracer=tracer,
     )
     desk = StaffDesk(database, clock, ids)
+    restaurants = Restaurants(database, clock)
     files = files_from_url(settings.files_url, data_dir=settings.data, clock=clock)
     modules = [
-        *_selling(settings, database, log, seals=Seals(secret), clock=clock, ids=ids),
+        *_selling(settings, database, log, restaurants=restaurants, seals=Seals(secret), clock=clock, ids=ids),
         payments.build(database=database, events=log, clock=clock, ids=ids, provider=provider),
         kitchen.build(database=database, log=log, clock=clock, ids=ids),
         receipts.build(
@@ -149,7 +150,17 @@ def build_house(settings: Settings, *, role: str, connections: int | None = None
             public_url=settings.address,
             sender=settings.mail_from,
         ),
-        customers.build(database=database),
+        customers.build(
+            database=database,
+            log=log,
+            restaurants=restaurants,
+            seals=Seals(secret),
+            courier=courier,
+            sender=settings.mail_from,
+            public_url=settings.address,
+            clock=clock,
+            ids=ids,
+        ),
         staff.build(desk, secure=settings.address.startswith("https://")),
     ]
     transport = transport_from_url(
@@ -179,10 +190,16 @@ def build_house(settings: Settings, *, role: str, connections: int | None = None
 
 
 def _selling(
-    settings: Settings, database: Database, log: EventLog, *, seals: Seals, clock: Clock, ids: Ids
+    settings: Settings,
+    database: Database,
+    log: EventLog,
+    *,
+    restaurants: Restaurants,
+    seals: Seals,
+    clock: Clock,
+    ids: Ids,
 ) -> list[Module]:
     """Wire catalog, promotions and ordering, which share one database and its transactions."""
-    restaurants = Restaurants(database, clock)
     coupons = Coupons(database, clock)
     needs = ordering.Needs(
         database=database,

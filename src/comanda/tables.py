@@ -5,6 +5,7 @@ from sqlalchemy import MetaData
 from comanda.contexts.campaigns import feedback_model, ledger_model
 from comanda.contexts.campaigns import model as campaigns
 from comanda.contexts.catalog import model as catalog
+from comanda.contexts.customers import consent_model
 from comanda.contexts.customers import model as customers
 from comanda.contexts.kitchen import model as kitchen
 from comanda.contexts.ordering import model as ordering
@@ -29,8 +30,8 @@ METADATA: tuple[MetaData, ...] = (
 )
 """The engine's and every context's tables."""
 
-CAMPAIGNS_BY_TOPIC = (ledger_model, feedback_model)
-"""Modules whose tables stand in the metadata of campaigns once they are imported."""
+BY_TOPIC = (ledger_model, feedback_model, consent_model)
+"""Modules whose tables stand in their context's metadata once they are imported."""
 
 PARTITIONED: tuple[TimePartitions, ...] = (*engine.PARTITIONED, *ordering.PARTITIONED)
 """The tables that are cut by time."""

@@ -73,8 +73,38 @@ EFFECTS = (
     Effect(
         "customers.history",
         "ordering.OrderPaid",
-        "entry in the customer's history",
-        "EXISTS (SELECT FROM customers.customer_orders c WHERE c.order_id = e.key::uuid)",
+        "entry in the customer's history, or the customer's erasure",
+        "(EXISTS (SELECT FROM customers.customer_orders c WHERE c.order_id = e.key::uuid)"
+        " OR EXISTS (SELECT FROM engine.events x WHERE x.name = 'customers.CustomerErased'"
+        " AND x.key = e.payload -> 'order' -> 'guest' ->> 'id'))",
+    ),
+    Effect(
+        "customers.confirmations",
+        "customers.SignupAsked",
+        "mail to confirm the sign-up with",
+        "NOT EXISTS (SELECT FROM customers.signups s WHERE s.id = e.key::uuid AND s.state = 'asked')",
+    ),
+    Effect(
+        "ordering.erasure",
+        "customers.CustomerErased",
+        "orders that name nobody",
+        "NOT EXISTS (SELECT FROM ordering.orders o WHERE o.customer_id = e.key::uuid"
+        " AND o.restaurant_id = (e.payload ->> 'restaurant_id')::uuid AND o.placed_at < e.at"
+        " AND o.guest ->> 'email' <> '')",
+    ),
+    Effect(
+        "kitchen.erasure",
+        "ordering.GuestErased",
+        "tickets that name nobody",
+        "NOT EXISTS (SELECT FROM kitchen.tickets t WHERE (e.payload -> 'order_ids')::jsonb ? t.order_id::text"
+        " AND t.document -> 'guest' ->> 'email' <> '')",
+    ),
+    Effect(
+        "receipts.erasure",
+        "ordering.GuestErased",
+        "receipts that name nobody",
+        "NOT EXISTS (SELECT FROM receipts.receipts r WHERE (e.payload -> 'order_ids')::jsonb ? r.order_id::text"
+        " AND r.recipient <> '')",
     ),
     Effect(
         "ordering.payments",

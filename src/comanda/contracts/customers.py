@@ -8,9 +8,15 @@ from uuid import UUID
 import msgspec
 
 from comanda.engine.events import Event
+from comanda.engine.idempotency import Seals
 
 MOST_IN_ONE = 1_000
 """Customers that one `CustomersChanged` tells of, at most: an import tells of a thousand at once."""
+
+
+def customer_id(seals: Seals, restaurant_id: UUID, email: str) -> UUID:
+    """Return the id of whoever has this normalised address at a restaurant: the same wherever they come from."""
+    return UUID(bytes=seals.hash("customer", restaurant_id.bytes + email.encode()))
 
 
 class CustomersChanged(Event, frozen=True, kw_only=True):
@@ -38,6 +44,16 @@ class CustomerErased(Event, frozen=True, kw_only=True):
     restaurant_id: UUID
 
 
+class SignupAsked(Event, frozen=True, kw_only=True):
+    """Customers' own: somebody has asked for a restaurant's news, and is to be sent a mail to confirm it with."""
+
+    name: ClassVar[str] = "customers.SignupAsked"
+    key_field: ClassVar[str] = "signup_id"
+
+    signup_id: UUID
+    restaurant_id: UUID
+
+
 class CustomerRow(msgspec.Struct, frozen=True, kw_only=True):
     """A customer as others may keep them. `version` grows with each change; no `timezone` is the restaurant's."""
 
@@ -62,4 +78,4 @@ class CustomerSource(Protocol):
         ...
 
 
-EVENTS: tuple[type[Event], ...] = (CustomersChanged, CustomerErased)
+EVENTS: tuple[type[Event], ...] = (CustomersChanged, CustomerErased, SignupAsked)

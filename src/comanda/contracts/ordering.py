@@ -164,6 +164,29 @@ class RefundRequested(OrderEvent, frozen=True, kw_only=True):
     reason: str
 
 
+class GuestErased(Event, frozen=True, kw_only=True):
+    """A guest was erased: these orders of theirs name nobody any more, and whoever keeps a copy takes the names out."""
+
+    name: ClassVar[str] = "ordering.GuestErased"
+    key_field: ClassVar[str] = "customer_id"
+
+    customer_id: UUID
+    order_ids: tuple[UUID, ...]
+
+
+def anonymous(order: OrderDocument) -> OrderDocument:
+    """Return the order with all taken out that says something of its guest: amounts and dishes stay."""
+    return msgspec.structs.replace(
+        order,
+        guest=GuestDetails(id=order.guest.id, name="", email="", phone=""),
+        fulfilment=msgspec.structs.replace(order.fulfilment, address=None),
+        quote=msgspec.structs.replace(
+            order.quote, lines=tuple(msgspec.structs.replace(line, note="") for line in order.quote.lines)
+        ),
+        note="",
+    )
+
+
 EVENTS: tuple[type[Event], ...] = (
     OrderPlaced,
     OrderPaid,
@@ -171,4 +194,5 @@ EVENTS: tuple[type[Event], ...] = (
     OrderPaymentFailed,
     OrderEnded,
     RefundRequested,
+    GuestErased,
 )

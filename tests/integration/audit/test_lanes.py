@@ -14,6 +14,25 @@ FROM engine.events e WHERE e.name = 'ordering.OrderPaid' AND e.key = {order}::te
 UNHEARD = "DELETE FROM ordering.timeline WHERE order_id = {order} AND what = '{what}'"
 
 
+PASSED = (
+    (
+        "INSERT INTO engine.events (at, position, shard, version, name, key, payload)"
+        " SELECT at, position, shard, version, '{name}', {key}, {payload} FROM engine.events"
+        " WHERE name = 'ordering.OrderPaid' AND key = {order}::text"
+    ),
+    "UPDATE engine.cursors SET position = pg_snapshot_xmin(pg_current_snapshot()), id = 0",
+)
+"""An event that was never handled, and yet all have passed."""
+
+
+def passed(name: str, key: str, payload: str) -> tuple[str, ...]:
+    """Return SQL for such an event; `key` and `payload` are SQL."""
+    return tuple(sql.format(name=name, key=key, payload=payload, order=order("plain")) for sql in PASSED)
+
+
+ORDER_IDS = f"json_build_object('order_ids', json_build_array({order('plain')}))"
+
+
 def effect(consumer: str, kind: str, *statements: str, also: frozenset[str] = frozenset()) -> Fault:
     """Return a fault in which a consumer has passed an event that left no effect."""
     return Fault(
@@ -63,6 +82,43 @@ EFFECTS = (
         "OrderPaid",
         f"DELETE FROM customers.customer_orders WHERE order_id = {order('plain')}",
         also=frozenset({"effects.histories-add-up"}),
+    ),
+    effect(
+        "customers.confirmations",
+        "SignupAsked",
+        (
+            "INSERT INTO customers.signups (id, restaurant_id, email, name, source, hour, asked_at, asked_from)"
+            f" SELECT id, restaurant_id, 'a@example.org', '', '', 0, now(), '' FROM ordering.orders"
+            f" WHERE id = {order('plain')}"
+        ),
+        *passed("customers.SignupAsked", f"{order('plain')}::text", "'{}'"),
+    ),
+    effect(
+        "ordering.erasure",
+        "CustomerErased",
+        *passed(
+            "customers.CustomerErased",
+            f"(SELECT customer_id::text FROM ordering.orders WHERE id = {order('plain')})",
+            (
+                "(SELECT json_build_object('restaurant_id', restaurant_id) FROM ordering.orders"
+                f" WHERE id = {order('plain')})"
+            ),
+        ),
+    ),
+    effect(
+        "kitchen.erasure",
+        "GuestErased",
+        *passed("ordering.GuestErased", "'x'", ORDER_IDS),
+        also=frozenset({"effects.receipts.erasure.GuestErased"}),
+    ),
+    effect(
+        "receipts.erasure",
+        "GuestErased",
+        *passed("ordering.GuestErased", "'x'", ORDER_IDS),
+        (
+            "UPDATE kitchen.tickets SET document = jsonb_set(document, '{guest,email}', '\"\"')"
+            f" WHERE order_id = {order('plain')}"
+        ),
     ),
     effect("ordering.payments", "PaymentCaptured", UNHEARD.format(order=order("plain"), what="paid")),
     effect("ordering.payments", "PaymentRefunded", UNHEARD.format(order=order("refunded"), what="refund_done")),

@@ -2,21 +2,25 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
 import pytest
 
-from comanda.contexts.customers.module import build
 from comanda.contexts.customers.service import Customers
+from comanda.contexts.customers.source import StoredCustomers
+from comanda.contracts.customers import CustomersChanged
 from comanda.contracts.ordering import Address, GuestDetails, OrderPaid
 from comanda.engine.database import Database
 from comanda.engine.errors import Refused
+from comanda.engine.events import EventLog, Waker
 from comanda.web.access import StaffMember
 from comanda.web.cookies import SESSION_COOKIE
 from tests.fakes.clock import FakeClock
 from tests.fakes.front import Browser, front
 from tests.fakes.orders import RESTAURANT, order_paid
+from tests.integration.customers.desk import customers_module
 
 MARKETER = StaffMember(
     id=UUID(int=1), restaurant_id=RESTAURANT, name="Mia", email="mia@example.org", roles=frozenset({"marketer"})
@@ -28,18 +32,19 @@ ROUNDS = 60
 
 
 class Sessions:
-    """A marketer is signed in, and a cook."""
+    """A marketer is signed in, a cook, and an owner."""
 
     async def member(self, token: str) -> StaffMember | None:
-        """Know two tokens."""
+        """Know three tokens."""
         cook = msgspec.structs.replace(MARKETER, roles=frozenset({"kitchen"}))
-        return {"marketer": MARKETER, "cook": cook}.get(token)
+        owner = msgspec.structs.replace(MARKETER, roles=frozenset({"owner"}))
+        return {"marketer": MARKETER, "cook": cook, "owner": owner}.get(token)
 
 
 @pytest.fixture
 def customers(database: Database) -> Customers:
     """Return the customers."""
-    return Customers(database)
+    return Customers(database, EventLog(Waker(database)))
 
 
 async def note(database: Database, customers: Customers, event: OrderPaid) -> None:
@@ -77,6 +82,24 @@ async def test_guests_who_order_twice_in_one_instant_become_one_customer_each(
         assert (customer["id"], customer["orders"]) == (guest.id, 8)
 
 
+async def test_copies_are_told_of_what_they_keep_alone(
+    database: Database, customers: Customers, clock: FakeClock
+) -> None:
+    """A new customer and another name are told to those who keep a copy; one more order of the same guest is not."""
+    first = order_paid(UUID(int=1), clock.now())
+    await note(database, customers, first)
+    await note(database, customers, first)
+    await note(database, customers, order_paid(UUID(int=2), clock.now(), number=1002))
+    renamed = GuestDetails(id=UUID(int=99), name="Ana Reis", email="ana@example.org", phone="")
+    await note(database, customers, order_paid(UUID(int=3), clock.now(), number=1003, guest=renamed))
+    rows = await database.fetch("SELECT payload FROM engine.events WHERE name = 'customers.CustomersChanged'")
+    changes = [msgspec.json.decode(row["payload"], type=CustomersChanged) for row in rows]
+    assert sorted(change.change_id for change in changes) == [UUID(int=1), UUID(int=3)]
+    assert {change.customer_ids for change in changes} == {(UUID(int=99),)}
+    (row,) = await StoredCustomers(database).rows([UUID(int=99), UUID(int=98)])
+    assert (row.name, row.version) == ("Ana Reis", 4)
+
+
 async def test_a_guest_who_returns_is_the_same_customer(
     database: Database, customers: Customers, clock: FakeClock
 ) -> None:
@@ -110,13 +133,13 @@ async def test_searching_finds_people(
 
 
 async def test_pages_are_the_marketers_and_stay_in_the_house(
-    database: Database, customers: Customers, clock: FakeClock
+    database: Database, customers: Customers, clock: FakeClock, tmp_path: Path
 ) -> None:
     """A marketer sees list and history; a cook does not; another restaurant's customers are not there."""
     await note(database, customers, order_paid(UUID(int=1), clock.now(), fulfilment="delivery"))
     elsewhere = GuestDetails(id=UUID(int=98), name="Eve", email="eve@example.org", phone="")
     await note(database, customers, order_paid(UUID(int=2), clock.now(), guest=elsewhere, restaurant_id=UUID(int=8)))
-    async with Browser(front([build(database=database)], Sessions())) as browser:
+    async with Browser(front([customers_module(database, tmp_path)], Sessions())) as browser:
         browser.cookies.set(SESSION_COOKIE, "marketer", domain="demo.example")
         page = (await browser.get("/staff/customers")).text
         assert ("Ana Sousa" in page, "Eve" in page) == (True, False)

@@ -287,7 +287,7 @@ async def test_customers(watched: ExplainedDatabase) -> None:
     order = full_order(restaurant_id=RESTAURANT)
     async with rolled_back(watched) as tx:
         made = await customers.upsert_customer(tx, order)
-        await customers.insert_order(tx, made, order)
+        await customers.insert_order(tx, made.id, order)
     check(watched, at_least=8)
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comanda.contexts.ordering.contact import clean_email, clean_phone
 from comanda.contexts.ordering.texts import clean_text, folded
+from comanda.contracts.contact import clean_email, clean_phone
 from comanda.engine.errors import FieldError
 
 

@@ -29,7 +29,10 @@ class Base(DeclarativeBase):
 
 
 class Customer(Base):
-    """A guest who has paid for an order. The id follows from restaurant and e-mail; see `GuestDetails`."""
+    """A guest who has paid for an order, was imported or signed up. The id follows from restaurant and e-mail.
+
+    `version` grows with each change, for those who keep a copy; `timezone` is empty for the restaurant's.
+    """
 
     __tablename__ = "customers"
     __table_args__ = (
@@ -52,6 +55,9 @@ class Customer(Base):
     marketing_consent_source: Mapped[str | None] = mapped_column(Text)
     unsubscribed_at: Mapped[datetime | None] = mapped_column(MOMENT)
     attributes: Mapped[dict[str, object]] = mapped_column(JSONB, server_default=text("'{}'"))
+    timezone: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    imported_at: Mapped[datetime | None] = mapped_column(MOMENT)
+    version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
 
 
 class CustomerOrder(Base):

@@ -3,11 +3,21 @@
 from pathlib import Path
 
 from comanda.contexts.customers.consumers import consumers
+from comanda.contexts.customers.erasure import PersonalData
 from comanda.contexts.customers.model import Base
 from comanda.contexts.customers.pages import CustomerPages
 from comanda.contexts.customers.service import Customers
+from comanda.contexts.customers.signup_pages import SignupPages
+from comanda.contexts.customers.signups import Signups
+from comanda.contracts.catalog import RestaurantReader
 from comanda.contracts.module import Module
+from comanda.engine.clock import Clock
 from comanda.engine.database import Database
+from comanda.engine.events import EventLog
+from comanda.engine.idempotency import Seals
+from comanda.engine.ids import Ids
+from comanda.engine.lanes import Periodic
+from comanda.mail import Courier, MailAddress
 from comanda.web.access import StaffLink
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -19,13 +29,40 @@ LINKS = (
 )
 
 
-def build(*, database: Database) -> Module:
-    """Return the module."""
-    customers = Customers(database)
+SWEEP_EVERY_S = 3600.0
+
+
+def build(
+    *,
+    database: Database,
+    log: EventLog,
+    restaurants: RestaurantReader,
+    seals: Seals,
+    courier: Courier,
+    sender: str,
+    public_url: str,
+    clock: Clock,
+    ids: Ids,
+) -> Module:
+    """Return the module; `sender` is from whom the mails are that confirm a sign-up."""
+    customers = Customers(database, log)
+    signups = Signups(
+        database=database,
+        log=log,
+        restaurants=restaurants,
+        seals=seals,
+        courier=courier,
+        sender=MailAddress.parse(sender),
+        public_url=public_url,
+        clock=clock,
+        ids=ids,
+    )
+    personal = PersonalData(database, log, clock)
     return Module(
         name="customers",
-        routes=CustomerPages(customers).routes(),
-        consumers=consumers(customers),
+        routes=[*CustomerPages(customers, personal).routes(), *SignupPages(signups).routes()],
+        consumers=consumers(customers, signups),
+        periodic=[Periodic(name="customers.sweep_signups", every_s=SWEEP_EVERY_S, run=signups.sweep)],
         tables=Base.metadata,
         templates=TEMPLATES,
         staff_links=LINKS,

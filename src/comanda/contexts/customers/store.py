@@ -1,12 +1,14 @@
 """The SQL of customers."""
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from comanda.contracts.ordering import Address, OrderDocument
 from comanda.engine.database import Database, Record, Transaction
 
-COLUMNS = "id, email, name, phone, orders, first_order_at, last_order_at"
+COLUMNS = """id, email, name, phone, orders, first_order_at, last_order_at, marketing_consent_at,
+    marketing_consent_source, unsubscribed_at"""
 
 
 INSERT_CUSTOMER = """
@@ -17,28 +19,40 @@ VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING RETURNING id
 may meet the other's id before its e-mail, and `ON CONFLICT (restaurant_id, email)` lets that be an error."""
 
 RENEW_CUSTOMER = """
-UPDATE customers.customers SET
-    name = CASE WHEN last_order_at > $4 THEN name ELSE $2 END,
-    phone = CASE WHEN last_order_at > $4 OR $3 = '' THEN phone ELSE $3 END,
-    first_order_at = least(first_order_at, $4),
-    last_order_at = greatest(last_order_at, $4)
-WHERE restaurant_id = $1 AND email = $5 RETURNING id
+WITH before AS (SELECT id, name, phone FROM customers.customers WHERE restaurant_id = $1 AND email = $5 FOR UPDATE)
+UPDATE customers.customers AS c SET
+    name = CASE WHEN c.last_order_at > $4 THEN c.name ELSE $2 END,
+    phone = CASE WHEN c.last_order_at > $4 OR $3 = '' THEN c.phone ELSE $3 END,
+    first_order_at = least(c.first_order_at, $4),
+    last_order_at = greatest(c.last_order_at, $4),
+    version = c.version + 1
+FROM before WHERE c.id = before.id
+RETURNING c.id, (c.name, c.phone) IS DISTINCT FROM (before.name, before.phone) AS changed
 """
 
 
-async def upsert_customer(tx: Transaction, order: OrderDocument) -> UUID:
-    """Make the guest a customer, or write the name and phone of their latest order; return the customer's id."""
+class Upserted(NamedTuple):
+    """A customer's id, and whether what others keep of them has changed."""
+
+    id: UUID
+    changed: bool
+
+
+async def upsert_customer(tx: Transaction, order: OrderDocument) -> Upserted:
+    """Make the guest a customer, or write the name and phone of their latest order."""
     guest, at = order.guest, order.placed_at
     renewal = (order.restaurant_id, guest.name, guest.phone, at, guest.email)
-    known: UUID | None = await tx.fetch_value(RENEW_CUSTOMER, *renewal)
+    known = await tx.fetch_row(RENEW_CUSTOMER, *renewal)
     if known is not None:
-        return known
+        return Upserted(**known)
     made: UUID | None = await tx.fetch_value(
         INSERT_CUSTOMER, guest.id, order.restaurant_id, guest.email, guest.name, guest.phone, at
     )
+    if made is not None:
+        return Upserted(made, changed=True)
     # Nothing was made: another transaction has just made the same customer, and this statement waited for its commit.
-    customer_id: UUID = made or await tx.fetch_value(RENEW_CUSTOMER, *renewal)
-    return customer_id
+    (row,) = await tx.fetch(RENEW_CUSTOMER, *renewal)
+    return Upserted(**row)
 
 
 async def insert_order(tx: Transaction, customer_id: UUID, order: OrderDocument) -> bool:
@@ -108,3 +122,27 @@ async def addresses_of(database: Database, customer_id: UUID, most: int) -> list
         WHERE customer_id = $1 ORDER BY last_used_at DESC LIMIT $2
     """
     return list(await database.fetch(sql, customer_id, most))
+
+
+WITHDRAW = """
+UPDATE customers.customers SET unsubscribed_at = coalesce(unsubscribed_at, $2), version = version + 1
+WHERE id = $1 RETURNING restaurant_id
+"""
+
+GIVE_AGAIN = """
+UPDATE customers.customers SET
+    unsubscribed_at = NULL, marketing_consent_at = $2, marketing_consent_source = $3, version = version + 1
+WHERE id = $1 RETURNING restaurant_id
+"""
+
+
+async def withdraw_consent(tx: Transaction, customer_id: UUID, at: datetime) -> UUID | None:
+    """Write that a customer wants no more campaigns; return their restaurant, or None where they are gone."""
+    restaurant_id: UUID | None = await tx.fetch_value(WITHDRAW, customer_id, at)
+    return restaurant_id
+
+
+async def give_consent(tx: Transaction, customer_id: UUID, at: datetime, source: str) -> UUID | None:
+    """Write that a customer wants campaigns again; return their restaurant, or None where they are gone."""
+    restaurant_id: UUID | None = await tx.fetch_value(GIVE_AGAIN, customer_id, at, source)
+    return restaurant_id

@@ -1,7 +1,7 @@
 """How the kitchen reacts to what becomes of orders."""
 
 from comanda.contexts.kitchen.service import Kitchen
-from comanda.contracts.ordering import OrderEnded, OrderPaid
+from comanda.contracts.ordering import GuestErased, OrderEnded, OrderPaid
 from comanda.engine.database import Transaction
 from comanda.engine.lanes import Consumer, consumer
 
@@ -16,4 +16,8 @@ def consumers(kitchen: Kitchen) -> list[Consumer]:
         else:
             await kitchen.withdraw_ticket(tx, event)
 
-    return [keep_the_board]
+    @consumer("kitchen.erasure", on=[GuestErased])
+    async def erase_guest(tx: Transaction, event: GuestErased) -> None:
+        await kitchen.erase_guest(tx, event)
+
+    return [keep_the_board, erase_guest]

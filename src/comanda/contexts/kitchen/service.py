@@ -14,7 +14,7 @@ from comanda.contexts.kitchen import store
 from comanda.contexts.kitchen.states import MOVES, Move
 from comanda.contexts.kitchen.ticket import Ticket, ticket_of
 from comanda.contracts.kitchen import TicketMoved, TicketOpened
-from comanda.contracts.ordering import OrderEnded, OrderPaid
+from comanda.contracts.ordering import GuestErased, OrderDocument, OrderEnded, OrderPaid, anonymous
 from comanda.engine.clock import Clock
 from comanda.engine.database import Database, Transaction
 from comanda.engine.errors import FieldError, Refused
@@ -66,6 +66,12 @@ class Kitchen:
     async def withdraw_ticket(self, tx: Transaction, event: OrderEnded) -> None:
         """Take the order off the board; where it has left the board already, nothing changes."""
         await store.withdraw_ticket(tx, event.order_id, reason=event.reason, now=self._clock.now())
+
+    async def erase_guest(self, tx: Transaction, event: GuestErased) -> None:
+        """Take a guest's name, address and words out of their tickets."""
+        for row in await store.documents(tx, event.order_ids):
+            document = anonymous(msgspec.json.decode(row["document"], type=OrderDocument))
+            await store.replace_document(tx, row["id"], msgspec.json.encode(document).decode())
 
     async def move(
         self, tx: Transaction, member: StaffMember, ticket_id: UUID, to: str, *, version: int, reason: str = ""

@@ -1,5 +1,6 @@
 """The SQL of the kitchen."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -58,6 +59,17 @@ async def withdraw_ticket(tx: Transaction, order_id: UUID, *, reason: str, now: 
         WHERE order_id = $1 AND status NOT IN ({_CLOSED})
     """
     await tx.execute(sql, order_id, reason, now)
+
+
+async def documents(tx: Transaction, order_ids: Sequence[UUID]) -> list[Record]:
+    """Return the tickets of these orders, with their documents alone, locked."""
+    sql = "SELECT id, document FROM kitchen.tickets WHERE order_id = ANY($1) ORDER BY id FOR UPDATE"
+    return list(await tx.fetch(sql, list(order_ids)))
+
+
+async def replace_document(tx: Transaction, ticket_id: UUID, document: str) -> None:
+    """Write another document of a locked ticket, which stays where it is on the board."""
+    await tx.execute("UPDATE kitchen.tickets SET document = $2::text::jsonb WHERE id = $1", ticket_id, document)
 
 
 async def open_tickets(database: Database, restaurant_id: UUID, most: int) -> list[Record]:

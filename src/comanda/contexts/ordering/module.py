@@ -9,6 +9,7 @@ from comanda.contexts.ordering.api import express_routes, guest_routes, staff_ro
 from comanda.contexts.ordering.cart_cookie import CartCookies
 from comanda.contexts.ordering.checkout_pages import CheckoutPages
 from comanda.contexts.ordering.consumers import Followers
+from comanda.contexts.ordering.erasure import erasure
 from comanda.contexts.ordering.guest_pages import GuestPages
 from comanda.contexts.ordering.intake import Intake
 from comanda.contexts.ordering.judging import Rules
@@ -141,7 +142,7 @@ def build(needs: Needs) -> Module:
             *pages(needs, parts),
         ],
         express=express_routes(parts.intake),
-        consumers=Followers(parts.life, needs.clock).consumers(),
+        consumers=[*Followers(parts.life, needs.clock).consumers(), erasure(needs.log)],
         periodic=[Periodic(name="ordering.sweep_keys", every_s=SWEEP_EVERY_S, run=needs.once.sweep)],
         services=[parts.intake],
         tables=Base.metadata,

@@ -1,6 +1,7 @@
 """Receipts, as one value for `app.py`."""
 
 from comanda.contexts.receipts.consumers import receipts_sent
+from comanda.contexts.receipts.erasure import erasure
 from comanda.contexts.receipts.model import Base
 from comanda.contexts.receipts.rendering import ReceiptRenderer
 from comanda.contexts.receipts.service import Receipts
@@ -44,4 +45,4 @@ def build(
         clock=clock,
         ids=ids,
     )
-    return Module(name="receipts", consumers=[receipts_sent(receipts)], tables=Base.metadata)
+    return Module(name="receipts", consumers=[receipts_sent(receipts), erasure(files)], tables=Base.metadata)

@@ -41,6 +41,22 @@ FROM receipts.receipts WHERE state IN ('sending', 'uncertain') ORDER BY claimed_
 """
 
 
+PERSONAL = """
+SELECT id, document::text AS document, html_file, text_file FROM receipts.receipts WHERE order_id = ANY($1) ORDER BY id
+"""
+
+ANONYMOUS = "UPDATE receipts.receipts SET recipient = '', document = $2::text::jsonb WHERE id = $1"
+
+
+class Personal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a receipt's row and files say of a person."""
+
+    id: UUID
+    document: str
+    html_file: str | None
+    text_file: str | None
+
+
 class ClaimedReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """A receipt that is about to be sent.
 
@@ -133,3 +149,13 @@ async def of_order(database: Database, order_id: UUID) -> ReceiptStatus | None:
 async def open_receipts(database: Database, limit: int) -> Sequence[ReceiptStatus]:
     """Return receipts that are being sent or uncertain, the oldest claim first."""
     return [ReceiptStatus(**row) for row in await database.fetch(OPEN, limit)]
+
+
+async def personal(tx: Transaction, order_ids: Sequence[UUID]) -> list[Personal]:
+    """Return what the receipts of these orders say of a person."""
+    return [Personal(**row) for row in await tx.fetch(PERSONAL, list(order_ids))]
+
+
+async def make_anonymous(tx: Transaction, receipt_id: UUID, document: str) -> None:
+    """Write a receipt's row anew, without anybody's name in it."""
+    await tx.execute(ANONYMOUS, receipt_id, document)

@@ -1,0 +1,4 @@
+ALTER TABLE customers.customers
+    ADD COLUMN timezone TEXT DEFAULT '' NOT NULL,
+    ADD COLUMN imported_at TIMESTAMP WITH TIME ZONE,
+    ADD COLUMN version BIGINT DEFAULT 1 NOT NULL;
