@@ -41,6 +41,7 @@ _TO_CROCKFORD = bytes.maketrans(_PLAIN, _CROCKFORD)
 _FROM_CROCKFORD = bytes.maketrans(_CROCKFORD + b"OIL", _PLAIN + b"ABB")
 _TYPED = re.compile(r"[0-9A-HJKMNP-TV-ZOIL]{12,26}")
 _MESSAGE_ID = re.compile(r"<c([1-9][0-9]{0,9})\.([1-9][0-9]{0,9})\.([a-z2-7]{16})@[^<>@\s]+>", re.IGNORECASE)
+_TEN_BITS = [first + second for first in _PLAIN.decode().lower() for second in _PLAIN.decode().lower()]
 _PAIR = struct.Struct(">II")
 _TRIPLE = struct.Struct(">IIH")
 
@@ -194,7 +195,11 @@ def _pair(campaign: int, recipient: int) -> bytes:
 
 
 def _base32(data: bytes) -> str:
-    return base64.b32encode(data).decode().rstrip("=").lower()
+    characters = -(-len(data) * 8 // 5)
+    pairs = -(-characters // 2)
+    number = int.from_bytes(data, "big") << pairs * 10 - len(data) * 8
+    text = "".join([_TEN_BITS[number >> shift & 0x3FF] for shift in range(pairs * 10 - 10, -1, -10)])
+    return text[:characters]
 
 
 def _unbase32(token: str) -> bytes:
