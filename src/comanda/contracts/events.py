@@ -1,6 +1,6 @@
 """All events that contexts show each other."""
 
-from comanda.contracts import catalog, kitchen, ordering, payments, receipts
+from comanda.contracts import catalog, customers, kitchen, ordering, payments, receipts
 from comanda.engine.events import Event
 
 EVENTS: tuple[type[Event], ...] = (
@@ -9,4 +9,5 @@ EVENTS: tuple[type[Event], ...] = (
     *payments.EVENTS,
     *kitchen.EVENTS,
     *receipts.EVENTS,
+    *customers.EVENTS,
 )

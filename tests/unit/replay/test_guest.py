@@ -1,4 +1,4 @@
-from comanda.contexts.ordering.contact import clean_email, clean_phone
+from comanda.contracts.contact import clean_email, clean_phone
 from comanda.replay.guest import guest_of, key_of
 
 

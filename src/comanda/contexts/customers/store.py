@@ -21,7 +21,8 @@ UPDATE customers.customers SET
     name = CASE WHEN last_order_at > $4 THEN name ELSE $2 END,
     phone = CASE WHEN last_order_at > $4 OR $3 = '' THEN phone ELSE $3 END,
     first_order_at = least(first_order_at, $4),
-    last_order_at = greatest(last_order_at, $4)
+    last_order_at = greatest(last_order_at, $4),
+    version = version + 1
 WHERE restaurant_id = $1 AND email = $5 RETURNING id
 """
 
@@ -50,7 +51,9 @@ async def insert_order(tx: Transaction, customer_id: UUID, order: OrderDocument)
     quote = order.quote
     is_new = await tx.execute(sql, order.id, customer_id, order.number, quote.total, quote.currency, order.placed_at)
     if is_new:
-        await tx.execute("UPDATE customers.customers SET orders = orders + 1 WHERE id = $1", customer_id)
+        await tx.execute(
+            "UPDATE customers.customers SET orders = orders + 1, version = version + 1 WHERE id = $1", customer_id
+        )
     return is_new == 1
 
 

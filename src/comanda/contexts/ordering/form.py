@@ -12,9 +12,9 @@ import msgspec
 
 from comanda.contexts.ordering.attributes import clean_attributes
 from comanda.contexts.ordering.cart import MAX_LINES, Cart, CartLine, CartOption
-from comanda.contexts.ordering.contact import clean_email, clean_phone
 from comanda.contexts.ordering.texts import clean_text
 from comanda.contracts.catalog import FulfilmentType
+from comanda.contracts.contact import clean_email, clean_phone
 from comanda.contracts.ordering import Address
 from comanda.engine.errors import FieldError
 

@@ -22,6 +22,7 @@ from comanda.contexts.ordering.placing import Placed, Placer
 from comanda.contexts.ordering.refusals import confirm_unknown, unknown_restaurant
 from comanda.contracts.attributes import part_of
 from comanda.contracts.catalog import Restaurant, RestaurantReader, Timetable
+from comanda.contracts.customers import customer_id
 from comanda.contracts.promotions import CouponDesk
 from comanda.engine.clock import Clock
 from comanda.engine.database import Database, Transaction
@@ -261,9 +262,6 @@ class Intake:
     ) -> Placing | Refused:
         if arrival.form is None or arrival.cart is None:
             raise AssertionError("only a form without mistakes is made")
-        customer_id = UUID(
-            bytes=self._seals.hash("customer", arrival.restaurant.id.bytes + arrival.form.email.encode())
-        )
         try:
             made = draft(
                 self._ids.new(),
@@ -271,7 +269,7 @@ class Intake:
                 arrival.menu,
                 arrival.form,
                 arrival.cart,
-                customer_id=customer_id,
+                customer_id=customer_id(self._seals, arrival.restaurant.id, arrival.form.email),
                 coupon=arrival.coupon,
                 now=now,
                 timetable=self._timetable,
