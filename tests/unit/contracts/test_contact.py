@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import email_validator
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,24 @@ def test_the_quick_way_is_the_librarys(typed: str) -> None:
 def test_phones_have_one_form_or_none(typed: str, country: str, known: str | None) -> None:
     """Numbers come out in E.164; none at all is allowed; what cannot be one is not."""
     assert clean_phone(typed, country) == known
+
+
+@given(
+    code=st.sampled_from(["1", "7", "39", "44", "49", "54", "55", "61", "351", "378", "423", "800", "52", "36", "999"]),
+    number=st.from_regex(r"[0-9]{3,15}", fullmatch=True),
+    gap=st.sampled_from(["", " ", "-", " (", ".", "/"]),
+    country=st.sampled_from(["US", "DE"]),
+)
+def test_the_quick_way_for_numbers_is_the_librarys(code: str, number: str, gap: str, country: str) -> None:
+    """A number that is written in full is taken or not as parsing it would have it."""
+    typed = f"+{code}{gap}{number}"
+    try:
+        parsed = phonenumbers.parse(typed, country)
+        possible = phonenumbers.is_possible_number(parsed)
+    except phonenumbers.NumberParseException:
+        possible = False
+    expected = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if possible else None
+    assert clean_phone(typed, country) == expected
 
 
 def test_an_id_follows_from_secret_restaurant_and_address() -> None:
