@@ -54,8 +54,7 @@ class Importer:
             name=name,
             file_key=f"local:{name}",
             size=len(data),
-            layout=seen.layout,
-            place=seen.place,
+            seen=seen,
             state="running",
         )
 
@@ -90,8 +89,7 @@ class Importer:
             name="upload.csv",
             file_key=key,
             size=size,
-            layout=seen.layout,
-            place=seen.place,
+            seen=seen,
             state="waiting",
             import_id=import_id,
         )

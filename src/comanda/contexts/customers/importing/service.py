@@ -14,11 +14,12 @@ import msgspec
 from comanda.contexts.customers.consents import note_consents
 from comanda.contexts.customers.importing import store
 from comanda.contexts.customers.importing.chunks import Chunk, ChunkReader
-from comanda.contexts.customers.importing.cleaning import Cleaner, Surroundings
+from comanda.contexts.customers.importing.cleaning import MOST_NAME, Cleaner, Surroundings
 from comanda.contexts.customers.importing.files import ImportFile, UploadedFile
-from comanda.contexts.customers.importing.layout import Layout
+from comanda.contexts.customers.importing.layout import Layout, Preview
 from comanda.contexts.customers.importing.reader import Place
 from comanda.contexts.customers.importing.store import ImportRow
+from comanda.contexts.customers.importing.words import tidy
 from comanda.contexts.customers.importing.writing import Counts, notes, writes
 from comanda.contracts.attributes import part_of
 from comanda.contracts.catalog import RestaurantReader
@@ -65,30 +66,45 @@ class Imports:
         name: str,
         file_key: str,
         size: int,
-        layout: Layout,
-        place: Place,
+        seen: Preview,
         state: str,
         import_id: UUID | None = None,
     ) -> ImportRow:
         """Write down an import, `waiting` for somebody to say that it is right, or `running` at once."""
+        row = self.draft(
+            restaurant_id, name=name, file_key=file_key, size=size, seen=seen, state=state, import_id=import_id
+        )
+        await self._needs.database.run(lambda tx: store.insert(tx, row))
+        return row
+
+    def draft(
+        self,
+        restaurant_id: UUID,
+        *,
+        name: str,
+        file_key: str,
+        size: int,
+        seen: Preview,
+        state: str,
+        import_id: UUID | None = None,
+    ) -> ImportRow:
+        """Return an import that is not written down, for a look at what it would do."""
         now = self._needs.clock.now()
-        row = ImportRow(
+        return ImportRow(
             id=import_id or self._needs.ids.new(),
             restaurant_id=restaurant_id,
-            name=name[:200],
+            name=tidy(name, MOST_NAME) or "list",
             file_key=file_key,
             size_bytes=size,
-            layout=layout,
+            layout=seen.layout,
             state=state,
-            place=place,
+            place=seen.place,
             counts=Counts(),
             problem="",
             created_at=now,
             updated_at=now,
             finished_at=None,
         )
-        await self._needs.database.run(lambda tx: store.insert(tx, row))
-        return row
 
     async def start(self, restaurant_id: UUID, import_id: UUID, layout: Layout, place: Place) -> None:
         """Let the lane take a waiting import up, with this layout, from this place on.
