@@ -156,6 +156,7 @@ def build_house(settings: Settings, *, role: str, connections: int | None = None
             restaurants=restaurants,
             seals=Seals(secret),
             courier=courier,
+            files=files,
             sender=settings.mail_from,
             public_url=settings.address,
             clock=clock,

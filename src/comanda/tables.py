@@ -5,8 +5,8 @@ from sqlalchemy import MetaData
 from comanda.contexts.campaigns import feedback_model, ledger_model
 from comanda.contexts.campaigns import model as campaigns
 from comanda.contexts.catalog import model as catalog
-from comanda.contexts.customers import consent_model
 from comanda.contexts.customers import model as customers
+from comanda.contexts.customers import signup_model
 from comanda.contexts.kitchen import model as kitchen
 from comanda.contexts.ordering import model as ordering
 from comanda.contexts.payments import model as payments
@@ -30,7 +30,7 @@ METADATA: tuple[MetaData, ...] = (
 )
 """The engine's and every context's tables."""
 
-BY_TOPIC = (ledger_model, feedback_model, consent_model)
+BY_TOPIC = (ledger_model, feedback_model, signup_model)
 """Modules whose tables stand in their context's metadata once they are imported."""
 
 PARTITIONED: tuple[TimePartitions, ...] = (*engine.PARTITIONED, *ordering.PARTITIONED)

@@ -15,6 +15,7 @@ COMMANDS = {
     "work": "Run one worker.",
     "migrate": "Bring the database to the present shape.",
     "seed": "Fill an empty database with the demo restaurant.",
+    "customers": "Import customers from a file.",
     "lanes": "Show the lanes at work, and steer them.",
     "parked": "Show parked events and dead letters, have them tried again, or drop them.",
     "audit": "Check over everything stored that each intent took effect once.",

@@ -18,7 +18,7 @@ from comanda.engine.errors import FieldError
 MAX_ERRORS = 10
 """Errors told of one set of attributes, at most."""
 
-PARTS = ("restaurant", "item", "order")
+PARTS = ("restaurant", "item", "order", "customer")
 """What a restaurant may have a schema for."""
 
 TYPES = {

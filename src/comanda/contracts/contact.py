@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 import email_validator
 import phonenumbers
@@ -9,6 +10,12 @@ from email_validator.rfc_constants import EMAIL_MAX_LENGTH, LOCAL_PART_MAX_LENGT
 
 PLAIN_LOCAL_PART = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 """Local parts to which no rule but their length applies: whether such an address is good is its domain's question."""
+
+PUNCTUATION = str.maketrans("", "", " ()-./")
+"""What people put between the digits of a phone number."""
+
+MOST_CODE_DIGITS = 3
+"""Of a country code (ITU-T E.164)."""
 
 
 def clean_email(email: str) -> str | None:
@@ -34,7 +41,6 @@ def _known_address(email: str) -> str | None:
         return None
 
 
-@lru_cache(maxsize=4096)
 def clean_phone(phone: str, country: str) -> str | None:
     """Return the number in E.164, empty where none was given, or None if it cannot be one.
 
@@ -44,6 +50,43 @@ def clean_phone(phone: str, country: str) -> str | None:
     text = phone.strip()
     if not text:
         return ""
+    digits = text.translate(PUNCTUATION)
+    if digits[0] == "+" and digits[1:].isdecimal() and digits.isascii():
+        for length in range(1, MOST_CODE_DIGITS + 1):
+            plan = _numbering_plan(digits[1 : 1 + length])
+            if plan is not None:
+                national = digits[1 + length :]
+                if len(national) in plan.lengths and not plan.prefix.match(national):
+                    return digits
+                break
+    return _known_phone(text, country)
+
+
+class _Plan(NamedTuple):
+    """How national numbers look behind a country code: how long, and what begins those that are to be looked into."""
+
+    lengths: frozenset[int]
+    prefix: re.Pattern[str]
+
+
+@lru_cache(maxsize=1024)
+def _numbering_plan(code: str) -> _Plan | None:
+    """Return the plan of a country code, by which a number that was written in full can be judged without parsing it.
+
+    Parsing takes 50 us, and a list of a million customers has a million numbers.
+    """
+    region = phonenumbers.region_code_for_country_code(int(code))
+    plan = phonenumbers.PhoneMetadata.metadata_for_region(region) if not code.startswith("0") else None
+    if plan is None or plan.general_desc is None or plan.general_desc.possible_length is None:
+        return None
+    return _Plan(
+        frozenset(plan.general_desc.possible_length) - {-1},
+        re.compile(f"0|{plan.national_prefix_for_parsing or '0'}"),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _known_phone(text: str, country: str) -> str | None:
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:

@@ -1,4 +1,4 @@
-"""What customers show: that rows have changed, and how others read them."""
+"""What customers show: which id a customer has, that rows have changed, and how others read them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,10 @@ MOST_IN_ONE = 1_000
 
 
 def customer_id(seals: Seals, restaurant_id: UUID, email: str) -> UUID:
-    """Return the id of whoever has this normalised address at a restaurant: the same wherever they come from."""
+    """Return the id of the customer of that address: the same whether they order or are imported.
+
+    It is a keyed hash: who knows the address cannot make the id. `email` is in its one form; see `clean_email`.
+    """
     return UUID(bytes=seals.hash("customer", restaurant_id.bytes + email.encode()))
 
 
@@ -42,6 +45,16 @@ class CustomerErased(Event, frozen=True, kw_only=True):
 
     customer_id: UUID
     restaurant_id: UUID
+
+
+class ImportDue(Event, frozen=True, kw_only=True):
+    """Customers' own: a file of customers is to be read on from the byte `offset`."""
+
+    name: ClassVar[str] = "customers.ImportDue"
+    key_field: ClassVar[str] = "import_id"
+
+    import_id: UUID
+    offset: int
 
 
 class SignupAsked(Event, frozen=True, kw_only=True):
@@ -78,4 +91,4 @@ class CustomerSource(Protocol):
         ...
 
 
-EVENTS: tuple[type[Event], ...] = (CustomersChanged, CustomerErased, SignupAsked)
+EVENTS: tuple[type[Event], ...] = (CustomersChanged, CustomerErased, ImportDue, SignupAsked)

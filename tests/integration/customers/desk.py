@@ -10,6 +10,7 @@ from comanda.contracts.module import Module
 from comanda.engine.clock import Clock, SystemClock
 from comanda.engine.database import Database, Transaction
 from comanda.engine.events import EventLog, Waker
+from comanda.engine.files import LocalFileStore
 from comanda.engine.idempotency import Seals
 from comanda.engine.ids import RandomIds
 from comanda.mail import Courier, Journal
@@ -64,6 +65,7 @@ def customers_module(database: Database, disk: Path, *, smtp_port: int = 9, cloc
         restaurants=OneRestaurant(),
         seals=SEALS,
         courier=Courier(smtp_mailer(smtp_port), Journal(disk / "mail-journal.sqlite", clock=clock, ids=ids)),
+        files=LocalFileStore(disk / "files", clock=clock),
         sender="Comanda <orders@comanda.example>",
         public_url="https://demo.example",
         clock=clock,

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from comanda.contexts.customers.consumers import consumers
 from comanda.contexts.customers.erasure import PersonalData
+from comanda.contexts.customers.importing.lane import import_lane
+from comanda.contexts.customers.importing.service import Imports, Needs
 from comanda.contexts.customers.model import Base
 from comanda.contexts.customers.pages import CustomerPages
 from comanda.contexts.customers.service import Customers
@@ -14,6 +16,7 @@ from comanda.contracts.module import Module
 from comanda.engine.clock import Clock
 from comanda.engine.database import Database
 from comanda.engine.events import EventLog
+from comanda.engine.files import FileStore
 from comanda.engine.idempotency import Seals
 from comanda.engine.ids import Ids
 from comanda.engine.lanes import Periodic
@@ -39,6 +42,7 @@ def build(
     restaurants: RestaurantReader,
     seals: Seals,
     courier: Courier,
+    files: FileStore,
     sender: str,
     public_url: str,
     clock: Clock,
@@ -58,10 +62,13 @@ def build(
         ids=ids,
     )
     personal = PersonalData(database, log, clock)
+    imports = Imports(
+        Needs(database=database, log=log, files=files, seals=seals, restaurants=restaurants, clock=clock, ids=ids)
+    )
     return Module(
         name="customers",
         routes=[*CustomerPages(customers, personal).routes(), *SignupPages(signups).routes()],
-        consumers=consumers(customers, signups),
+        consumers=[*consumers(customers, signups), import_lane(imports)],
         periodic=[Periodic(name="customers.sweep_signups", every_s=SWEEP_EVERY_S, run=signups.sweep)],
         tables=Base.metadata,
         templates=TEMPLATES,

@@ -4,7 +4,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from comanda.contexts.customers import store
-from comanda.contexts.customers.consents import ConsentRow, consents_of, note_consents
+from comanda.contexts.customers.consents import ConsentNote, consents_of, note_consents
 from comanda.contexts.customers.places import fingerprint
 from comanda.contracts.campaigns import Resubscribed, Unsubscribed
 from comanda.contracts.customers import CustomersChanged
@@ -74,7 +74,7 @@ class Customers:
         if restaurant_id is not None:
             source = REASONS[event.why]
             detail = "" if event.campaign is None else f"campaign {event.campaign}"
-            row = ConsentRow(event.customer_id, restaurant_id, event.at, "withdrawn", source, detail)
+            row = ConsentNote(event.customer_id, restaurant_id, event.at, "withdrawn", source, detail)
             await note_consents(tx, [row])
             await self._tell(tx, change_of(event), restaurant_id, event.customer_id)
 
@@ -84,7 +84,7 @@ class Customers:
         if restaurant_id is not None:
             detail = "" if event.campaign is None else f"campaign {event.campaign}"
             await note_consents(
-                tx, [ConsentRow(event.customer_id, restaurant_id, event.at, "given", PREFERENCES, detail)]
+                tx, [ConsentNote(event.customer_id, restaurant_id, event.at, "given", PREFERENCES, detail)]
             )
             await self._tell(tx, change_of(event), restaurant_id, event.customer_id)
 

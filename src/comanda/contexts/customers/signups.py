@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from comanda.contexts.customers import signup_store as store
-from comanda.contexts.customers.consents import ConsentRow, note_consents
+from comanda.contexts.customers.consents import ConsentNote, note_consents
 from comanda.contexts.customers.signup_store import ClaimedSignup
 from comanda.contracts.catalog import Restaurant, RestaurantReader
 from comanda.contracts.contact import clean_email
@@ -146,8 +146,8 @@ class Signups:
             await store.write_consent(
                 tx, customer, restaurant_id=restaurant_id, email=email, name=row["name"], at=now, source=row["source"]
             )
-            asked = ConsentRow(customer, restaurant_id, row["asked_at"], "asked", row["source"], row["asked_from"])
-            given = ConsentRow(customer, restaurant_id, now, "given", row["source"], address)
+            asked = ConsentNote(customer, restaurant_id, row["asked_at"], "asked", row["source"], row["asked_from"])
+            given = ConsentNote(customer, restaurant_id, now, "given", row["source"], address)
             await note_consents(tx, [asked, given])
             change = CustomersChanged(change_id=signup_id, restaurant_id=restaurant_id, customer_ids=(customer,))
             await self._log.emit(tx, change)

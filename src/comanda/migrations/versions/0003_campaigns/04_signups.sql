@@ -1,17 +1,3 @@
-CREATE TABLE customers.consents (
-    id BIGINT GENERATED ALWAYS AS IDENTITY,
-    customer_id UUID NOT NULL,
-    restaurant_id UUID NOT NULL,
-    at TIMESTAMP WITH TIME ZONE NOT NULL,
-    what TEXT NOT NULL,
-    source TEXT NOT NULL,
-    detail TEXT DEFAULT '' NOT NULL,
-    PRIMARY KEY (id),
-    CONSTRAINT consents_what_known CHECK (what IN ('asked', 'given', 'withdrawn'))
-);
-
-CREATE INDEX consents_by_customer ON customers.consents (customer_id, at);
-
 CREATE TABLE customers.signups (
     id UUID NOT NULL,
     restaurant_id UUID NOT NULL,

@@ -1,35 +1,13 @@
-"""The tables of consent: who has agreed to campaigns when and by what, and who has still to confirm that they have."""
+"""The table of sign-ups: who has asked for news, and has still to confirm it."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, Integer, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from comanda.contexts.customers.model import MOMENT, Base
-
-
-class Consent(Base):
-    """One thing that was asked, given or withdrawn; only ever added to, so that it can be shown years later.
-
-    `source` is by what (`sign-up page`, `import of guests.csv`, `unsubscribe link`), `detail` whatever else proves it:
-    the address of the network, the line of the file.
-    """
-
-    __tablename__ = "consents"
-    __table_args__ = (
-        CheckConstraint("what IN ('asked', 'given', 'withdrawn')", name="consents_what_known"),
-        Index("consents_by_customer", "customer_id", "at"),
-    )
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    customer_id: Mapped[UUID] = mapped_column(info={"refers_to": "customers.customers.id"})
-    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
-    at: Mapped[datetime] = mapped_column(MOMENT)
-    what: Mapped[str] = mapped_column(Text)
-    source: Mapped[str] = mapped_column(Text)
-    detail: Mapped[str] = mapped_column(Text, server_default=text("''"))
 
 
 class Signup(Base):
