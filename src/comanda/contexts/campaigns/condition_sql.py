@@ -31,7 +31,8 @@ from comanda.contexts.campaigns.conditions import (
 
 REACHABLE = (
     "p.consent_at IS NOT NULL AND p.unsubscribed_at IS NULL"
-    " AND (NOT EXISTS (SELECT FROM campaigns.suppressions s WHERE s.customer_id = p.id)) IS TRUE"
+    " AND (NOT EXISTS (SELECT FROM campaigns.suppressions s"
+    " WHERE s.restaurant_id = $1 AND s.customer_id = p.id)) IS TRUE"
 )
 """Who may be mailed at all."""
 
