@@ -107,6 +107,41 @@ EFFECTS = (
         " AND r.recipient <> '')",
     ),
     Effect(
+        "campaigns.people",
+        "customers.CustomersChanged",
+        "people in campaigns",
+        "NOT EXISTS (SELECT FROM jsonb_array_elements_text(e.payload -> 'customer_ids') told"
+        " JOIN customers.customers c ON c.id = told::uuid WHERE c.email LIKE '_%@_%'"
+        " AND NOT EXISTS (SELECT FROM campaigns.people p WHERE p.id = c.id)"
+        " AND NOT EXISTS (SELECT FROM campaigns.suppressions s WHERE s.customer_id = c.id AND s.why = 'erased'))",
+    ),
+    Effect(
+        "campaigns.people",
+        "customers.CustomerErased",
+        "absence from campaigns",
+        "NOT EXISTS (SELECT FROM campaigns.people p JOIN campaigns.suppressions s ON s.customer_id = p.id"
+        " WHERE p.id = e.key::uuid AND s.why = 'erased')",
+    ),
+    Effect(
+        "campaigns.people_orders",
+        "ordering.OrderPaid",
+        "order counted for campaigns",
+        "(EXISTS (SELECT FROM campaigns.people_orders o WHERE o.order_id = e.key::uuid)"
+        " OR e.payload #>> '{order,guest,email}' NOT LIKE '_%@_%'"
+        " OR EXISTS (SELECT FROM campaigns.suppressions s WHERE s.why = 'erased'"
+        " AND s.customer_id = (e.payload #>> '{order,guest,id}')::uuid))",
+    ),
+    Effect(
+        "campaigns.people_orders",
+        "payments.PaymentRefunded",
+        "refund counted for campaigns",
+        "(EXISTS (SELECT FROM campaigns.people_orders o WHERE o.order_id = e.key::uuid"
+        " AND o.refunded >= (e.payload ->> 'refunded_in_all')::bigint)"
+        " OR EXISTS (SELECT FROM campaigns.early_refunds r WHERE r.order_id = e.key::uuid"
+        " AND r.refunded >= (e.payload ->> 'refunded_in_all')::bigint)"
+        " OR NOT EXISTS (SELECT FROM campaigns.people_orders o WHERE o.order_id = e.key::uuid))",
+    ),
+    Effect(
         "ordering.payments",
         "payments.PaymentCaptured",
         "payment in the order's timeline",

@@ -89,6 +89,15 @@ class PersonOrder(Base):
     refunded: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
+class EarlyRefund(Base):
+    """What was refunded of an order of which nobody has said yet that it is paid; it is taken off when that comes."""
+
+    __tablename__ = "early_refunds"
+
+    order_id: Mapped[UUID] = mapped_column(primary_key=True, info={"refers_to": "ordering.orders.id"})
+    refunded: Mapped[int] = mapped_column(BigInteger)
+
+
 class Audience(Base):
     """Conditions that a restaurant has given a name."""
 

@@ -51,6 +51,12 @@ CREATE TABLE campaigns.deliveries (
 )
  PARTITION BY RANGE (campaign);
 
+CREATE TABLE campaigns.early_refunds (
+    order_id UUID NOT NULL,
+    refunded BIGINT NOT NULL,
+    PRIMARY KEY (order_id)
+);
+
 CREATE TABLE campaigns.failures (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
     campaign INTEGER NOT NULL,
