@@ -1,8 +1,8 @@
 """Freezing: who is in a campaign's audience now is written into its ledger, page by page.
 
 A page is `PAGE` people in the order (zone, domain, id), looked at in one short transaction that also keeps the place
-and emits the event of the next page. Recipients are numbered in that order, those of an A/B test before all others, so that
-a domain's are neighbours. At the end their runs are cut into streams, and the streams go.
+and emits the event of the next page. Recipients are numbered in that order, those of an A/B test before all others, so
+that a domain's are neighbours. At the end their runs are cut into streams, and the streams go.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,8 +1,8 @@
 """Settling a claim: what became of its recipients, written once, and who is to be tried again.
 
 Whoever settles takes the claim's row away in the same transaction, so that of two who settle one claim the second
-writes nothing. The stream's lock is held from before the campaign's epoch is read until the commit: a resumption either finds
-these recipients pending, or its epoch is the one under which they are tried again.
+writes nothing. The stream's lock is held from before the campaign's epoch is read until the commit: a resumption either
+finds these recipients pending, or its epoch is the one under which they are tried again.
 """
 
 from collections import Counter, defaultdict
