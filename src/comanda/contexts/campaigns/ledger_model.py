@@ -26,8 +26,11 @@ class LedgerEntry(Base):
     """A recipient of a campaign. Compact, for there are millions: states and variants are numbers (`states.Delivery`).
 
     Cut by campaign number, a hundred to a partition; a partition is made when the first of its campaigns is frozen. A
-    third of each page is left free, and no index has the state, so that a change of state writes one new version of the
+    part of each page is left free, and no index has the state, so that a change of state writes one new version of the
     row into the same page and touches no index.
+
+    `accepted` is how often the mail server is known to have taken this recipient's mail: nobody should be above 1, and
+    whoever is was mailed twice.
     """
 
     __tablename__ = "deliveries"
@@ -43,6 +46,7 @@ class LedgerEntry(Base):
     variant: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     state: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    accepted: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 
 
 class Stream(Base):
@@ -53,10 +57,16 @@ class Stream(Base):
         zone: the recipients' time zone, empty for the restaurant's.
         domain: of all their addresses, or empty where they are of several.
         first, last: its recipients; `next` is the first that no chunk has taken yet.
+        open: how many of them are pending or being sent to; kept by whoever changes a state, so that nobody counts.
+
+    While a campaign is being frozen, its rows here are the runs as they were found, page by page.
     """
 
     __tablename__ = "streams"
-    __table_args__ = (CheckConstraint("first <= last AND next BETWEEN first AND last + 1", name="streams_in_range"),)
+    __table_args__ = (
+        CheckConstraint("first <= last AND next BETWEEN first AND last + 1", name="streams_in_range"),
+        CheckConstraint("open BETWEEN 0 AND last - first + 1", name="streams_open_in_range"),
+    )
 
     campaign: Mapped[int] = mapped_column(
         ForeignKey("campaigns.campaigns.number", name="streams_of_campaign"), primary_key=True
@@ -68,12 +78,15 @@ class Stream(Base):
     first: Mapped[int] = mapped_column(Integer)
     last: Mapped[int] = mapped_column(Integer)
     next: Mapped[int] = mapped_column(Integer)
+    open: Mapped[int] = mapped_column(Integer)
 
 
 class Claim(Base):
     """Recipients to whom a process is sending right now, and the journal that will know what became of it.
 
     Deleted by whoever settles it: the process itself, or after its death another of the same machine by the journal.
+    `lost_at` is when its machine was given up: its mails are uncertain since, and the row stays for the machine's
+    return, when its journal may still tell.
     """
 
     __tablename__ = "claims"
@@ -91,6 +104,25 @@ class Claim(Base):
     journal: Mapped[str] = mapped_column(Text)
     recipients: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     claimed_at: Mapped[datetime] = mapped_column(MOMENT)
+    lost_at: Mapped[datetime | None] = mapped_column(MOMENT)
+
+
+class Machine(Base):
+    """A machine that sends campaigns, and when one of its processes was heard of last."""
+
+    __tablename__ = "machines"
+
+    machine: Mapped[str] = mapped_column(Text, primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(MOMENT)
+
+
+class SlowedDomain(Base):
+    """A domain without a limit of its own whose server asked us to slow down: it has one until then."""
+
+    __tablename__ = "slowed_domains"
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    until: Mapped[datetime] = mapped_column(MOMENT)
 
 
 class Failure(Base):

@@ -45,6 +45,7 @@ CREATE TABLE campaigns.deliveries (
     variant SMALLINT DEFAULT 0 NOT NULL,
     state SMALLINT DEFAULT 0 NOT NULL,
     attempts SMALLINT DEFAULT 0 NOT NULL,
+    accepted SMALLINT DEFAULT 0 NOT NULL,
     PRIMARY KEY (campaign, recipient),
     CONSTRAINT deliveries_one_per_customer UNIQUE (campaign, customer_id),
     CONSTRAINT deliveries_state_known CHECK (state BETWEEN 0 AND 6)
@@ -64,6 +65,12 @@ CREATE TABLE campaigns.failures (
 );
 
 CREATE INDEX failures_by_recipient ON campaigns.failures (campaign, recipient);
+
+CREATE TABLE campaigns.machines (
+    machine TEXT NOT NULL,
+    seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (machine)
+);
 
 CREATE TABLE campaigns.minutes (
     campaign INTEGER NOT NULL,
@@ -131,6 +138,12 @@ CREATE TABLE campaigns.senders (
     warm_up JSONB,
     quiet JSONB,
     PRIMARY KEY (restaurant_id)
+);
+
+CREATE TABLE campaigns.slowed_domains (
+    domain TEXT NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (domain)
 );
 
 CREATE TABLE campaigns.soft_bounces (
@@ -207,6 +220,7 @@ CREATE TABLE campaigns.claims (
     journal TEXT NOT NULL,
     recipients INTEGER[] NOT NULL,
     claimed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    lost_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (id),
     CONSTRAINT claims_not_empty CHECK (cardinality(recipients) > 0),
     CONSTRAINT claims_of_campaign FOREIGN KEY(campaign) REFERENCES campaigns.campaigns (number)
@@ -233,7 +247,9 @@ CREATE TABLE campaigns.streams (
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
     next INTEGER NOT NULL,
+    open INTEGER NOT NULL,
     PRIMARY KEY (campaign, stream),
     CONSTRAINT streams_in_range CHECK (first <= last AND next BETWEEN first AND last + 1),
+    CONSTRAINT streams_open_in_range CHECK (open BETWEEN 0 AND last - first + 1),
     CONSTRAINT streams_of_campaign FOREIGN KEY(campaign) REFERENCES campaigns.campaigns (number)
 );
