@@ -16,6 +16,7 @@ from comanda.contexts.customers.service import Customers
 from comanda.contracts.customers import customer_id
 from comanda.contracts.ordering import GuestDetails
 from comanda.engine.database import Database
+from comanda.engine.events import EventLog, Waker
 from comanda.engine.idempotency import Seals
 from tests.fakes.orders import order_paid
 from tests.integration.customers.importer import RESTAURANT, SECRET, Importer, people
@@ -114,7 +115,7 @@ async def test_consent_keeps_its_first_time_and_is_withdrawn_by_a_later_no(impor
 
 async def test_a_guest_who_has_ordered_is_the_same_customer(importer: Importer) -> None:
     """By the address, whatever the id; and an order after an import finds the imported customer."""
-    customers = Customers(importer.database)
+    customers = Customers(importer.database, EventLog(Waker(importer.database)))
     moment = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
     guest = GuestDetails(id=UUID(int=99), name="Ana", email="ana@example.org", phone="")
     paid = order_paid(UUID(int=1), moment, guest=guest)
@@ -157,7 +158,7 @@ async def test_a_chunk_is_written_once(importer: Importer) -> None:
 @pytest.mark.usefixtures("small_chunks")
 async def test_imports_and_orders_of_the_same_people_at_the_same_time(importer: Importer) -> None:
     """Two lists with the same people and their first orders meet in every way, and each person is there once."""
-    customers = Customers(importer.database)
+    customers = Customers(importer.database, EventLog(Waker(importer.database)))
     moment = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
     restaurant = order_paid(UUID(int=1), moment).restaurant_id
     first = await importer.begin(people(300), restaurant_id=restaurant)
