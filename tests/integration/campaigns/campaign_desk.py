@@ -74,9 +74,12 @@ class Desk:
     async def _go_on(self, _: Transaction, row: CampaignRow) -> None:
         self.went_on.append(row)
 
-    def previews(self, mailer: Mailer, folder: Path) -> Previews:
-        """Return what shows campaigns, with a courier of its own."""
-        courier = Courier(mailer, Journal(folder / "journal.sqlite", clock=self.clock, ids=self.ids))
+    def courier(self, mailer: Mailer, folder: Path) -> Courier:
+        """Return a courier with a journal in that folder."""
+        return Courier(mailer, Journal(folder / "journal.sqlite", clock=self.clock, ids=self.ids))
+
+    def previews(self, courier: Courier) -> Previews:
+        """Return what shows campaigns."""
         return Previews(
             compiler=self.compiler, audiences=self.audiences, courier=courier, clock=self.clock, ids=self.ids
         )

@@ -13,6 +13,8 @@ from comanda.engine.database import Database, Record, Transaction
 CAMPAIGN = """id, number, restaurant_id, name, state, epoch, policy, audience_id, conditions, document, sends_at,
     by_zone, split, winner, recipients, frozen_after, created_at, updated_at, started_at, finished_at, version"""
 
+MOST_NUMBER = 2**31 - 1
+
 ZONES = """
 WITH RECURSIVE zones AS (
     (SELECT zone FROM campaigns.people WHERE restaurant_id = $1 ORDER BY zone LIMIT 1)
@@ -119,7 +121,7 @@ async def lock(tx: Transaction, number: int, restaurant_id: UUID | None = None) 
         SELECT {CAMPAIGN} FROM campaigns.campaigns
         WHERE number = $1 AND ($2::uuid IS NULL OR restaurant_id = $2) FOR UPDATE
     """
-    row = await tx.fetch_row(sql, number, restaurant_id)
+    row = await tx.fetch_row(sql, number, restaurant_id) if 0 < number <= MOST_NUMBER else None
     return None if row is None else campaign_of(row)
 
 
@@ -140,7 +142,7 @@ async def one(reader: Database | Transaction, number: int, restaurant_id: UUID |
     sql = f"""
         SELECT {CAMPAIGN} FROM campaigns.campaigns WHERE number = $1 AND ($2::uuid IS NULL OR restaurant_id = $2)
     """
-    row = await reader.fetch_row(sql, number, restaurant_id)
+    row = await reader.fetch_row(sql, number, restaurant_id) if 0 < number <= MOST_NUMBER else None
     return None if row is None else campaign_of(row)
 
 
@@ -150,6 +152,7 @@ async def listed(database: Database, restaurant_id: UUID, *, before: int | None,
         SELECT {CAMPAIGN} FROM campaigns.campaigns
         WHERE restaurant_id = $1 AND ($2::integer IS NULL OR number < $2) ORDER BY number DESC LIMIT $3
     """
+    before = None if before is None else max(0, min(before, MOST_NUMBER))
     return [campaign_of(row) for row in await database.fetch(sql, restaurant_id, before, most)]
 
 

@@ -5,14 +5,15 @@ transaction. The same command twice is one command: who pauses what is paused al
 pause, resumption and cancellation raises the epoch, by which all work begun before knows that it is stale.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from comanda.contexts.campaigns import campaign_store as store
+from comanda.contexts.campaigns.campaign_ports import AudienceReader, Compiler
 from comanda.contexts.campaigns.campaign_store import CampaignRow, Written
 from comanda.contexts.campaigns.document import document_of
 from comanda.contexts.campaigns.drafting import Draft, gaps_in, refused, written_of
@@ -32,74 +33,6 @@ STARTED: frozenset[State] = frozenset({"freezing", "sending", "finished"})
 """States in which a campaign has been started, and starting it again is nothing new."""
 
 MOST_LISTED = 100
-
-
-class Person(Protocol):
-    """Somebody of an audience, as previews show them; see `merge_fields.Reader` too."""
-
-    @property
-    def id(self) -> UUID:
-        """The customer's id."""
-        ...
-
-    @property
-    def email(self) -> str:
-        """The address."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """The whole name."""
-        ...
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """The custom attributes."""
-        ...
-
-    @property
-    def orders(self) -> int:
-        """How many orders they have paid."""
-        ...
-
-    @property
-    def last_order_at(self) -> datetime | None:
-        """When the last of them was placed."""
-        ...
-
-
-class AudienceReader(Protocol):
-    """What campaigns need to know of audiences."""
-
-    async def conditions_of(self, restaurant_id: UUID, audience_id: UUID) -> dict[str, Any] | None:
-        """Return the conditions of an audience that was kept; None where the restaurant has no such audience."""
-        ...
-
-    async def check(self, restaurant_id: UUID, conditions: Mapping[str, Any]) -> None:
-        """Raise `Refused` (invalid) for conditions that are none."""
-        ...
-
-    async def count(self, restaurant_id: UUID, conditions: Mapping[str, Any]) -> int:
-        """Return how many people a campaign with these conditions would reach now."""
-        ...
-
-    async def sample(
-        self, restaurant_id: UUID, conditions: Mapping[str, Any], *, offset: int, most: int
-    ) -> Sequence[Person]:
-        """Return some of these people, always in the same order."""
-        ...
-
-
-class Compiler(Protocol):
-    """Turns a campaign into mails; here only to see that it can be done, and which links it has."""
-
-    async def compiled_links(self, row: CampaignRow) -> dict[int, str]:
-        """Return the counted links by number; raises `Refused` for a campaign that no mail can be made of."""
-        ...
-
-    async def zone(self, restaurant_id: UUID) -> str:
-        """Return the restaurant's time zone; raises `Refused` (not found)."""
-        ...
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from comanda.contexts.campaigns.campaign_ports import AudienceReader, Person
 from comanda.contexts.campaigns.campaign_store import CampaignRow
-from comanda.contexts.campaigns.campaigns import AudienceReader, Person
 from comanda.contexts.campaigns.compiling import CampaignCompiler, Rendered
 from comanda.contexts.campaigns.merge_fields import fill, fill_html, one_line, values_of
 from comanda.engine.clock import Clock
