@@ -1,7 +1,7 @@
 """What comes back from mails: bounces and complaints suppress, openings and clicks are counted, a test gets its winner.
 
-A hard bounce suppresses at once; a soft one when it is the third in a row, one a campaign, with no more than half a year
-between them. Whatever is told twice has its effect once.
+A hard bounce suppresses at once; a soft one when it is the third in a row, one a campaign, with no more than half a
+year between them. Whatever is told twice has its effect once.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -68,7 +68,7 @@ class Feedback:
         )
 
     async def choose_winner(self, tx: Transaction, event: WinnerDue) -> None:
-        """Choose the subject that did best, and let the others be mailed; an event of an epoch that is over is let go."""
+        """Choose the subject that did best, and let the others be mailed; what an older epoch wanted is let go."""
         row = await campaign_store.lock(tx, event.campaign)
         if row is None or row.state != "sending" or row.epoch != event.epoch or row.split is None:
             return

@@ -113,7 +113,7 @@ async def whose(reader: Database | Transaction, campaign: int, recipient: int) -
 
 
 async def suppress(
-    tx: Transaction, customer_id: UUID, restaurant_id: UUID, why: str, at: datetime, campaign: int | None
+    tx: Transaction, customer_id: UUID, *, restaurant_id: UUID, why: str, at: datetime, campaign: int | None
 ) -> bool:
     """Write that somebody gets no campaigns any more; return False where that stands already."""
     return await tx.execute(SUPPRESS, customer_id, restaurant_id, why, at, campaign) == 1

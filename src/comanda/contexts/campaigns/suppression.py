@@ -29,7 +29,7 @@ class Suppression:
         campaign: int | None = None,
     ) -> bool:
         """Let somebody get no campaigns any more; return False where they got none already."""
-        is_new = await store.suppress(tx, customer_id, restaurant_id, why, at, campaign)
+        is_new = await store.suppress(tx, customer_id, restaurant_id=restaurant_id, why=why, at=at, campaign=campaign)
         if is_new:
             told = Unsubscribed(customer_id=customer_id, restaurant_id=restaurant_id, why=why, at=at, campaign=campaign)
             await self._log.emit(tx, told)
