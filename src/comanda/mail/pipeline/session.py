@@ -83,9 +83,7 @@ async def _open(server: Server, context: ssl.SSLContext | None) -> Connection:
 async def _wired(server: Server) -> Connection:
     loop = asyncio.get_running_loop()
     failure: OSError | None = None
-    for family, kind, protocol, _, address in await loop.getaddrinfo(
-        server.host, server.port, type=socket.SOCK_STREAM
-    ):
+    for family, kind, protocol, _, address in await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM):
         opened = socket.socket(family, kind, protocol)
         opened.setblocking(False)
         try:

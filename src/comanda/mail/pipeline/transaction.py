@@ -21,7 +21,17 @@ class Transaction:
         told: its outcome has been reported.
     """
 
-    __slots__ = ("content", "end_at", "handed_over", "mail", "mail_command", "rcpt_command", "recipient_taken", "refusal", "told")
+    __slots__ = (
+        "content",
+        "end_at",
+        "handed_over",
+        "mail",
+        "mail_command",
+        "rcpt_command",
+        "recipient_taken",
+        "refusal",
+        "told",
+    )
 
     def __init__(self, mail: Outgoing[Any], mail_command: bytes, rcpt_command: bytes, content: bytes) -> None:
         self.mail = mail

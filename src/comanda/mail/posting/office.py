@@ -99,9 +99,7 @@ class PostOffice:
         try:
             self._journal.open()
             if self._guarded:
-                self._keeper = Keeper(
-                    self._folder, self.journal_id, self._journal.guard_lock, patience_s=self._guard_s
-                )
+                self._keeper = Keeper(self._folder, self.journal_id, self._journal.guard_lock, patience_s=self._guard_s)
                 self._keeper.start()
         except BaseException:
             self._journal.close()
