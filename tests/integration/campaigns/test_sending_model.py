@@ -1,4 +1,4 @@
-"""Sending, step by step at random: claims, deaths, settling, pauses, refusals, suppressions. Real SQL, seeded chance."""
+"""Sending, step by step at random: claims, deaths, settling, pauses, refusals. Real SQL, seeded chance."""
 
 import random  # noqa: TID251 - a test's chance is seeded
 from typing import Any
@@ -77,6 +77,7 @@ class Game:
         return ACCEPTED
 
     async def begin(self) -> None:
+        """Freeze a ledger."""
         await people(self.database, [f"g{n}@shop{n % 3}.example" for n in range(GUESTS)])
         self.number = await campaign(self.database, policy=self.policy)
         for page in range(20):
@@ -111,7 +112,7 @@ class Game:
             await self.die(desk, event)
             return
         if fate == "dies":
-            desk.office.die_at = desk.office._sent + self.random.randrange(20)
+            desk.office.die_at = desk.office.sent + self.random.randrange(20)
         try:
             paced = await desk.sending.perform(work)
         except Died:
@@ -125,6 +126,7 @@ class Game:
             await self.database.run(lambda tx: desk.sending.conclude(tx, work, paced))
 
     async def conclude_late(self) -> None:
+        """Conclude a chunk that took long."""
         if self.held:
             desk, work, paced = self.held.pop(self.random.randrange(len(self.held)))
             await self.database.run(lambda tx: desk.sending.conclude(tx, work, paced))
@@ -139,9 +141,11 @@ class Game:
         await self.desks[-1].settler.look()
 
     async def settle(self) -> None:
+        """Let a settler look."""
         await self.random.choice(self.desks).settler.look()
 
     async def pause_and_resume(self) -> None:
+        """Pause, let some things happen meanwhile, and resume."""
         if await state_of(self.database, self.number) != "sending":
             return
         await self.database.run(lambda tx: move(tx, self.number, "paused"))
@@ -156,6 +160,7 @@ class Game:
         await self.database.run(resume)
 
     async def suppress(self) -> None:
+        """Suppress somebody."""
         await self.database.fetch(
             "INSERT INTO campaigns.suppressions (customer_id, restaurant_id, why, at) "
             "SELECT id, $1, 'by_hand', now() FROM campaigns.people OFFSET $2 LIMIT 1 ON CONFLICT DO NOTHING",
@@ -170,6 +175,7 @@ class Game:
             assert row["open"] == row["really"], row
 
     async def play(self) -> None:
+        """Play at random, and then calmly until the campaign is finished."""
         await self.begin()
         steps = [self.chunk] * 6 + [self.settle, self.conclude_late, self.pause_and_resume, self.suppress]
         for _ in range(90):
