@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -65,17 +65,17 @@ class FakeOffice:
         self.journal = journal
         self.die_at: int | None = None
         self._world = world
-        self._sent = 0
+        self.sent = 0
         world.living.add((machine, journal))
 
     async def post(self, postings: Sequence[Posting]) -> list[Outcome]:
         """Send."""
         outcomes = []
         for posting in postings:
-            if self.die_at is not None and self._sent >= self.die_at:
+            if self.die_at is not None and self.sent >= self.die_at:
                 self._world.living.discard((self.machine, self.journal))
                 raise Died
-            self._sent += 1
+            self.sent += 1
             posting.build()
             outcome = self._world.answer(posting)
             key = (posting.campaign, posting.recipient)
@@ -212,7 +212,7 @@ async def campaign(
     at: datetime | None = None,
 ) -> int:
     """Add a campaign that is about to be frozen; return its number."""
-    number: int = await database.fetch_value(CAMPAIGN, RESTAURANT, policy, document, split, at or datetime.now(UTC))
+    number: int = await database.fetch_value(CAMPAIGN, RESTAURANT, policy, document, split, at or SystemClock().now())
     return number
 
 
