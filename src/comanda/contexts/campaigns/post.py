@@ -54,3 +54,11 @@ class PostOffice(Protocol):
         None where the process still lives: what it has in hand is its own.
         """
         ...
+
+    def settled(self, keys: Sequence[Key]) -> None:
+        """Let go of mails whose fates are in the ledger: the journal need not know of them any more."""
+        ...
+
+    async def forget(self, journal: str) -> None:
+        """Let go of the journal of a dead process, all of whose claims are settled."""
+        ...

@@ -159,9 +159,9 @@ class Sending:
             )
         if settlements:
             await self._settling.settle(tx, settlements)
-        for work, _ in results:
+        for work, paced in results:
             if work.claim is not None:
-                tx.after_commit(partial(self._hands.drop, work.claim))
+                tx.after_commit(partial(self._let_go, work.claim, work.event.campaign, paced.outcomes))
 
     async def _claim(self, tx: Transaction, event: ChunkDue, facts: StreamFacts) -> Work | None:
         now = self._clock.now()
@@ -262,6 +262,11 @@ class Sending:
         ]
         outcomes = await self._office.post(postings)
         return {one.number: outcome for one, outcome in zip(recipients, outcomes, strict=True)}
+
+    def _let_go(self, claim: UUID, campaign: int, outcomes: Mapping[int, Outcome]) -> None:
+        """Let go of a claim that is settled, and its part of the journal with it."""
+        self._hands.drop(claim)
+        self._office.settled([(campaign, number) for number in outcomes])
 
     async def _heed(self, work: Work, paced: Paced) -> None:
         """Slow down where servers ask for it, and wait for one that is away."""

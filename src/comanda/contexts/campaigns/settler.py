@@ -121,6 +121,7 @@ class Settler:
         rows = await self._database.fetch(BY_ID, list(left))
         for row in rows:
             await self._settle(row, left[row["id"]])
+            self._office.settled([(row["campaign"], number) for number in row["recipients"]])
         for claim in left:
             self._hands.drop(claim)
         return len(rows)
@@ -140,6 +141,8 @@ class Settler:
                 known = {number: fates.get((row["campaign"], number)) for number in row["recipients"]}
                 await self._settle(row, {number: fate for number, fate in known.items() if fate is not None})
             log.info("settled what a dead process had in hand", journal=journal, claims=len(rows))
+            if len(rows) < MOST:
+                await self._office.forget(journal)
             count += len(rows)
         return count
 
