@@ -207,3 +207,16 @@ async def test_whatever_dies_nobody_is_forgotten_and_nobody_mailed_twice(
     closed = "SELECT count(*) FROM campaigns.deliveries WHERE accepted = 0 AND state IN (3, 5)"
     assert found.never == await database.fetch_value(closed)
     assert await database.fetch_value("SELECT count(*) FROM campaigns.claims") == 0
+
+
+async def test_a_settler_that_does_not_ask_who_lives_mails_twice(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The game sees it when claims of living processes are taken away from them: it can fail."""
+
+    async def forgetful(_office: FakeOffice, _journal: str, _keys: object) -> dict[object, Outcome]:
+        return {}
+
+    monkeypatch.setattr(FakeOffice, "fates", forgetful)
+    with pytest.raises(AssertionError):
+        await Game(database, 1, "at_most_once").play()

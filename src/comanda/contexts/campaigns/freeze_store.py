@@ -28,7 +28,7 @@ SELECT zone, domain, id FROM campaigns.people WHERE restaurant_id = $1 AND (zone
 ORDER BY zone, domain, id OFFSET $5 - 1 LIMIT 1
 """
 
-TEST_SHARE = "('x' || substr(md5($2::text || p.id::text), 1, 7))::bit(28)::int % 1000"
+TEST_SHARE = "('x' || substr(md5($2::int::text || p.id::text), 1, 7))::bit(28)::int % 1000"
 """A number from 0 to 999 that follows from campaign and customer: whoever is below the test's share is in it."""
 
 MINE = 10
