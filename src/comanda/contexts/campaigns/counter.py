@@ -3,7 +3,6 @@
 It is open for as long as a worker that sends campaigns runs.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 import structlog
