@@ -90,10 +90,11 @@ class WorkerProcess:
 
     def __init__(self, house: House, lanes: Sequence[str] | None) -> None:
         self._house = house
+        consumers = chosen(house.consumers, lanes)
         self._worker = Worker(
             house.database,
             house.catalogue,
-            chosen(house.consumers, lanes),
+            consumers,
             clock=house.clock,
             ids=house.ids,
             tracer=house.tracer,
@@ -105,7 +106,14 @@ class WorkerProcess:
             ],
         )
         carriers = [] if house.transport is None else [house.transport]
-        self._opened = house.opened([*carriers, self._worker])
+        names = {consumer.name for consumer in consumers}
+        beside = [
+            service
+            for module in house.modules
+            if any(consumer.name in names for consumer in module.consumers)
+            for service in module.worker_services
+        ]
+        self._opened = house.opened([*carriers, *beside, self._worker])
         self._entered = False
         self._turn = asyncio.Lock()
 

@@ -4,12 +4,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
+from comanda.contexts.campaigns import module as campaigns
+from comanda.contexts.campaigns.campaign_parts import CampaignParts
+from comanda.contexts.campaigns.composing import Signing
 from comanda.contexts.catalog import module as catalog
 from comanda.contexts.catalog.capacity import ReservedCapacity
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.catalog.timetable import RestaurantTimetable
 from comanda.contexts.customers import module as customers
+from comanda.contexts.customers.source import StoredCustomers
 from comanda.contexts.kitchen import module as kitchen
 from comanda.contexts.ordering import module as ordering
 from comanda.contexts.ordering.judging import Rules
@@ -41,6 +46,9 @@ from comanda.engine.transports import from_url as transport_from_url
 from comanda.installation import derived_secret, installation_secret
 from comanda.mail import Courier, Journal
 from comanda.mail import from_url as mail_from_url
+from comanda.mail.dkim import load_key
+from comanda.mail.posting.posting_url import posting_from_url
+from comanda.mail.returns.marks import Marks
 from comanda.settings import Settings
 
 
@@ -50,6 +58,7 @@ class House:
 
     Attributes:
         modules: the contexts.
+        campaigns: what pages and the terminal do with campaigns.
         transport: what carries events to the lanes; None is the log itself.
         services: what must run in every process, in the order of starting.
         provider: of payments; it is a ledger too, for audits.
@@ -67,6 +76,7 @@ class House:
     provider: SandboxProvider | StripeProvider
     transport: Transport | None
     modules: Sequence[Module]
+    campaigns: CampaignParts
     clock: Clock
     ids: Ids
     tracer: Tracer
@@ -164,6 +174,10 @@ def build_house(settings: Settings, *, role: str, connections: int | None = None
         ),
         staff.build(desk, secure=settings.address.startswith("https://")),
     ]
+    campaigns_module, campaign_parts = campaigns.build(
+        _for_campaigns(settings, database, log, restaurants=restaurants, courier=courier, files=files)
+    )
+    modules.append(campaigns_module)
     transport = transport_from_url(
         settings.events_url,
         database=database,
@@ -183,6 +197,7 @@ def build_house(settings: Settings, *, role: str, connections: int | None = None
         provider=provider,
         transport=transport,
         modules=modules,
+        campaigns=campaign_parts,
         clock=clock,
         ids=ids,
         tracer=tracer,
@@ -221,3 +236,33 @@ def _selling(
         promotions.build(database=database, ids=ids),
         ordering.build(needs),
     ]
+
+
+def _for_campaigns(
+    settings: Settings,
+    database: Database,
+    log: EventLog,
+    *,
+    restaurants: Restaurants,
+    courier: Courier,
+    files: FileStore,
+) -> campaigns.Needs:
+    """Return what campaigns stand on."""
+    signing = Signing(load_key(Path(settings.dkim_key)), settings.dkim_selector) if settings.dkim_key else None
+    return campaigns.Needs(
+        database=database,
+        log=log,
+        restaurants=restaurants,
+        customers=StoredCustomers(database),
+        courier=courier,
+        office=posting_from_url(settings.campaigns_url or settings.mail_url, settings.data / "posting"),
+        marks=Marks([derived_secret(settings, "campaign marks").encode()]),
+        signing=signing,
+        files=files,
+        public_url=settings.address,
+        sender=settings.campaigns_from,
+        rates=settings.campaigns_rates,
+        lost_after_s=settings.campaigns_lost_after.total_seconds(),
+        clock=SystemClock(),
+        ids=RandomIds(),
+    )

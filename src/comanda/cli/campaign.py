@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -28,13 +28,6 @@ ENDED = frozenset({"finished", "cancelled"})
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The campaign's number.")]
 Json = Annotated[bool, typer.Option("--json", help="Tell it as JSON.")]
 Work = Callable[[CampaignParts], Awaitable[Any]]
-
-
-@runtime_checkable
-class HasCampaigns(Protocol):
-    """A house in which campaigns are wired."""
-
-    campaigns: CampaignParts
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -177,8 +170,6 @@ def _steer(
 def _run(data: Data, work: Work, *, as_json: bool) -> None:
     async def run() -> None:
         async with opened(begin("campaign", data=data), "campaign") as house:
-            if not isinstance(house, HasCampaigns):
-                raise SettingError("This house has no campaigns.")
             told = await tell(house.campaigns, work)
         sys.stdout.write(f"{shown(told, as_json=as_json)}\n")
 

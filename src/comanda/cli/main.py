@@ -16,6 +16,7 @@ COMMANDS = {
     "migrate": "Bring the database to the present shape.",
     "seed": "Fill an empty database with the demo restaurant.",
     "customers": "Import customers from a file.",
+    "campaign": "Write campaigns, start and stop them, and watch them go out.",
     "lanes": "Show the lanes at work, and steer them.",
     "parked": "Show parked events and dead letters, have them tried again, or drop them.",
     "audit": "Check over everything stored that each intent took effect once.",

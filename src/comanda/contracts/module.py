@@ -24,6 +24,7 @@ class Module:
         consumers: how it reacts to facts.
         periodic: what it does every so often.
         services: what must run in a process that serves its routes (an intake, say).
+        worker_services: what must run in a worker that runs any of its consumers.
         tables: its metadata, for migrations and the model's diagram.
         templates: its folder of Jinja2 templates, or None.
         staff_links: its pages for the staff, for their menu.
@@ -36,6 +37,7 @@ class Module:
     consumers: Sequence[Consumer] = ()
     periodic: Sequence[Periodic] = ()
     services: Sequence[Service] = ()
+    worker_services: Sequence[Service] = ()
     tables: MetaData | None = None
     templates: Path | None = None
     staff_links: Sequence[StaffLink] = ()

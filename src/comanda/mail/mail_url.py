@@ -49,6 +49,20 @@ def from_url(url: str) -> Mailer:
             raise SettingError(f"The mail URL {_shown(url)} names no way to send mail; {EXAMPLE}.")
 
 
+def smtp_server_of(url: str) -> SmtpServer:
+    """Return the SMTP server that a mail URL names, the built-in mailbox's included. Raises `SettingError`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise SettingError(f"The mail URL {_shown(url)} cannot be read ({error}); {EXAMPLE}.") from error
+    if parts.scheme == "mailbox":
+        return SmtpServer(host=parts.hostname or "127.0.0.1", port=port or DEFAULT_SMTP_PORT, tls="none")
+    if parts.scheme not in {"smtp", "smtps"}:
+        raise SettingError(f"The mail URL {_shown(url)} names no way to send mail; {EXAMPLE}.")
+    return _server(parts, port)
+
+
 def _server(parts: SplitResult, port: int | None) -> SmtpServer:
     if not parts.hostname:
         raise SettingError(f"The mail URL names no host; {EXAMPLE}.")

@@ -12,7 +12,7 @@ from comanda.web.problems import MEDIA_TYPE
 UNUSED = "/api/description"
 """Litestar's own pages of the description live below a folder; guests know the one address at the root."""
 
-STAFFS = "/api/v1/staff/", "/api/v1/kitchen/"
+STAFFS = "/api/v1/staff/", "/api/v1/kitchen/", "/api/v1/campaigns", "/api/v1/audiences"
 """Beginnings of paths that want a token; getting one does not."""
 TOKENS = "/api/v1/staff/tokens"
 

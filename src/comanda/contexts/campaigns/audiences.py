@@ -188,6 +188,14 @@ class Audiences:
         sample = tuple(SamplePerson(**row) for row in rows)
         return Reach(reached=reached, left_out=found - reached, sample=sample, sentence=words)
 
+    async def check(self, restaurant_id: UUID, conditions: Conditions) -> None:
+        """Raise `Refused` (invalid) for nonsense."""
+        self._check(conditions, await self.house(restaurant_id))
+
+    async def now(self, restaurant_id: UUID) -> datetime:
+        """Return the time, in the restaurant's zone: "in the last days" begins at its midnight."""
+        return self._now(await self.house(restaurant_id))
+
     async def _checked(self, restaurant_id: UUID, form: AudienceForm) -> str:
         """Return the name as it is kept; raises `Refused` for what is wrong with it or with the conditions."""
         name = " ".join(form.name.split())

@@ -86,7 +86,6 @@ class ComposedCampaign:
         values = values_of(
             to,
             restaurant=scene.restaurant,
-            coupon_code=self._marks.coupon(self._number, to.number) if self._has_coupon else "",
             locale=scene.locale,
         )
         values |= self.own_values(to.number)
@@ -99,8 +98,10 @@ class ComposedCampaign:
         number, marks, url = self._number, self._marks, self._public_url
         leave = marks.unsubscribe(number, recipient)
         values = {"unsubscribe_url": f"{url}/u/{leave}", "view_url": f"{url}/v/{leave}"}
+        if self._has_coupon:
+            values["coupon_code"] = marks.coupon(number, recipient)
         if self._rendered.document.tracking:
-            values["pixel_url"] = f"{url}/o/{marks.open(number, recipient)}.gif"
+            values["pixel_url"] = f"{url}/p/{marks.open(number, recipient)}.gif"
             for link in self._rendered.links:
                 values[f"link_{link}"] = f"{url}/c/{marks.click(number, recipient, link)}"
         return values

@@ -39,7 +39,7 @@ class HitPages:
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the handlers."""
         return [
-            get("/o/{name:str}", include_in_schema=False)(self.opened),
+            get("/p/{name:str}", include_in_schema=False)(self.opened),
             get("/c/{token:str}", include_in_schema=False)(self.clicked),
         ]
 
