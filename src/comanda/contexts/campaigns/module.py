@@ -14,6 +14,7 @@ from comanda.contexts.campaigns import (
     sending_consumers,
 )
 from comanda.contexts.campaigns.audience_api import AudienceApi
+from comanda.contexts.campaigns.audience_pages import AudiencePages
 from comanda.contexts.campaigns.audience_reader import StoredAudiences
 from comanda.contexts.campaigns.audiences import Audiences
 from comanda.contexts.campaigns.campaign_api import CampaignApi
@@ -54,8 +55,11 @@ from comanda.engine.ids import Ids
 from comanda.mail import Courier
 from comanda.mail.posting import PostOffice
 from comanda.mail.returns.marks import Marks
+from comanda.web.access import StaffLink
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+LINKS = (StaffLink(path="/staff/audiences", title="Audiences", purpose="Whom campaigns go to", roles=("marketer",)),)
 
 BY_TOPIC = (ledger_model, feedback_model)
 """Whose tables stand in the metadata too, once they are imported."""
@@ -139,6 +143,7 @@ def build(needs: Needs) -> tuple[Module, CampaignParts]:
     module = Module(
         name="campaigns",
         routes=[
+            *AudiencePages(audiences).routes(),
             *AudienceApi(audiences).routes(),
             *CampaignApi(
                 database=database, campaigns=campaigns, compiler=compiler, previews=previews, clock=clock
@@ -157,6 +162,7 @@ def build(needs: Needs) -> tuple[Module, CampaignParts]:
         worker_services=[lane.counter, lane.settler, lane.pacing],
         tables=Base.metadata,
         templates=TEMPLATES,
+        staff_links=LINKS,
     )
     return module, parts
 
@@ -199,4 +205,3 @@ class _Lane:
 
 def _select(conditions: Mapping[str, Any], now: datetime, first_parameter: int) -> Compiled:
     return compiled(parse(conditions), now=now, first_parameter=first_parameter)
-
