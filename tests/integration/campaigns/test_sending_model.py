@@ -1,6 +1,7 @@
 """Sending, step by step at random: claims, deaths, settling, pauses, refusals. Real SQL, seeded chance."""
 
 import random  # noqa: TID251 - a test's chance is seeded
+from functools import partial
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ class Game:
         self.number = await campaign(self.database, policy=self.policy)
         for page in range(20):
             event = FreezeDue(campaign=self.number, epoch=1, page=page)
-            await self.database.run(lambda tx, event=event: self.desks[0].freezing.freeze(tx, event))
+            await self.database.run(partial(self.desks[0].freezing.freeze, event=event))
         for desk in self.desks:
             await desk.settler.look()
 
