@@ -7,6 +7,7 @@ from comanda.mail.pipeline.outgoing import Outgoing
 from comanda.mail.pipeline.server import Patience, Server
 from comanda.mail.pipeline.session import Session, connect
 from comanda.mail.pipeline.stream import Stream
+from comanda.mail.pipeline.witness import Witness
 
 __all__ = [
     "CannotConnect",
@@ -17,5 +18,6 @@ __all__ = [
     "Server",
     "Session",
     "Stream",
+    "Witness",
     "connect",
 ]

@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple, Protocol, cast
 
 from comanda.mail.errors import MailError
 from comanda.mail.pipeline.replies import Malformed, Reply, ReplyReader
+from comanda.mail.pipeline.wire import Wire
+from comanda.mail.pipeline.witness import Witness
 
 MOST_UNHEARD = 64
 """Replies kept while nobody listens; a server that writes more unasked is not one."""
@@ -61,12 +63,17 @@ class Connection(asyncio.Protocol):
         ended: why it is over, or None while it lives.
         listener: who gets the replies; while None, they are kept for `reply`.
         arrivals: how often something came in; replies of the same arrival were written before either was read.
+        witness: writes down what comes in, before anything follows from it; or None.
+        sent, received: octets so far, since the beginning or since TLS.
     """
 
     def __init__(self) -> None:
         self.ended: Ended | None = None
         self.listener: Listener | None = None
         self.arrivals = 0
+        self.witness: Witness | None = None
+        self.sent = 0
+        self.received = 0
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._reader = ReplyReader()
@@ -74,6 +81,32 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def wire(self) -> Wire | None:
+        """The transport, if it is one that loses nothing with the process."""
+        return self._transport if isinstance(self._transport, Wire) else None
+
+    def keep(self) -> None:
+        """Have the witness write down what it knows.
+
+        Raises:
+            OSError: it cannot.
+        """
+        if self.witness is not None:
+            self.witness.keep()
+
+    def surely_unsent(self, end_at: int) -> bool:
+        """Return whether the server certainly has not had so many octets.
+
+        They never left our process; or the server closed in good order, and with its FIN came the last word on what it
+        had until then. After a reset the acknowledged count proves nothing: a reset does not acknowledge, and what was
+        read just before it may have been waiting for its acknowledgement.
+        """
+        how_far = self.wire.progress if self.wire is not None else None
+        if how_far is None:
+            return False
+        return end_at > (how_far.acknowledged if how_far.finished else how_far.handed)
 
     async def reply(self, within_s: float) -> Reply:
         """Return the next reply; for the dialogue before a listener takes over.
@@ -97,6 +130,7 @@ class Connection(asyncio.Protocol):
         """Hand all of it to the transport; return False when the connection is closing and certainly none went out."""
         if self.ended is not None or self._transport is None or self._transport.is_closing():
             return False
+        self.sent += len(data)
         self._transport.write(data)
         return True
 
@@ -120,11 +154,21 @@ class Connection(asyncio.Protocol):
             raise ConnectionAbortedError("The connection is closed.")
         self._unheard.clear()
         self._reader.clear()
+        self.sent = self.received = 0
         try:
             # The transport stops reading within this call, before anything more can come in unencrypted.
-            self._transport = await self._loop.start_tls(
-                self._transport, self, context, server_hostname=host, ssl_handshake_timeout=within_s
-            )
+            if isinstance(self._transport, Wire):
+                await self._loop.create_connection(
+                    lambda: self,
+                    sock=self._transport.detach(),
+                    ssl=context,
+                    server_hostname=host,
+                    ssl_handshake_timeout=within_s,
+                )
+            else:
+                self._transport = await self._loop.start_tls(
+                    self._transport, self, context, server_hostname=host, ssl_handshake_timeout=within_s
+                )
         except BaseException as error:
             self.end(Ended(f"The TLS handshake failed: {error}"))
             raise
@@ -153,6 +197,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Cut replies from what came in and pass them on; asyncio calls this."""
         self.arrivals += 1
+        if self.witness is not None:
+            self.witness.heard(self.received, data)
+        self.received += len(data)
         try:
             for reply in self._reader.feed(data):
                 if self.ended is not None:
@@ -163,6 +210,15 @@ class Connection(asyncio.Protocol):
                     self._keep(reply)
         except Malformed as error:
             self.end(Ended(str(error), cause="dialogue"))
+        if self.wire is None:
+            # A wire keeps before it takes the octets from the kernel; here they have been taken.
+            self._keep_or_end()
+
+    def _keep_or_end(self) -> None:
+        try:
+            self.keep()
+        except OSError as error:
+            self.end(Ended(f"What the server says cannot be written down: {error}"))
 
     def eof_received(self) -> None:
         """End: a server that has nothing more to say answers no mail. asyncio calls this."""

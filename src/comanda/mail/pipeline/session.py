@@ -12,6 +12,7 @@ from comanda.mail.pipeline.connection import Connection, Ended, Lost
 from comanda.mail.pipeline.errors import CannotConnect
 from comanda.mail.pipeline.replies import Reply
 from comanda.mail.pipeline.server import Server
+from comanda.mail.pipeline.wire import Wire
 
 DONE, GO_ON, NEVER = 2, 3, 5
 """First digits of a reply (RFC 5321, 4.2.1)."""
@@ -69,12 +70,35 @@ async def connect(server: Server, context: ssl.SSLContext | None = None) -> Sess
 async def _open(server: Server, context: ssl.SSLContext | None) -> Connection:
     try:
         async with asyncio.timeout(server.patience.connect_s):
+            if context is None:
+                return await _wired(server)
             _, connection = await asyncio.get_running_loop().create_connection(
                 Connection, server.host, server.port, ssl=context
             )
     except OSError as error:
         raise _no_connection(server, error) from error
     return connection
+
+
+async def _wired(server: Server) -> Connection:
+    loop = asyncio.get_running_loop()
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM):
+        opened = socket.socket(family, kind, protocol)
+        opened.setblocking(False)
+        try:
+            await loop.sock_connect(opened, address)
+            connection = Connection()
+            wire = Wire(opened, connection)
+        except BaseException as error:
+            opened.close()
+            if not isinstance(error, OSError):
+                raise
+            failure = failure or error
+        else:
+            wire.before_read = connection.keep
+            return connection
+    raise failure or socket.gaierror(f"{server.host} has no address")
 
 
 async def _agree(connection: Connection, server: Server, context: ssl.SSLContext | None) -> Session:

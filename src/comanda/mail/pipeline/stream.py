@@ -130,6 +130,8 @@ class Stream:
         """Report the mails in hand, for nothing more will be heard of them; the connection calls this."""
         for _, transaction in self._awaited:
             if not transaction.told:
+                if transaction.handed_over and self._connection.surely_unsent(transaction.end_at):
+                    transaction.handed_over = False
                 self._tell(transaction, transaction.lost(ended.reason))
         self._awaited.clear()
         self._finish()
@@ -181,6 +183,9 @@ class Stream:
         if transaction.refusal is None:
             self._handed_over_at = self._connection.arrivals
             self._awaited.append(("content", transaction))
+            transaction.end_at = self._connection.sent + len(transaction.content) + len(DOT)
+            if not self._written_down(transaction):
+                return True
             transaction.handed_over = self._next([transaction.content, DOT])
             if not transaction.handed_over:
                 self._end("The connection broke.")
@@ -193,6 +198,19 @@ class Stream:
         self._awaited.append(("dot", transaction))
         if not self._next([DOT]):
             self._end("The connection broke.")
+        return True
+
+    def _written_down(self, transaction: Transaction) -> bool:
+        """Have the witness note that the mail is about to go out; return whether it may."""
+        witness = self._connection.witness
+        if witness is None:
+            return True
+        try:
+            witness.begun(transaction.mail, self._connection.received, transaction.end_at)
+            witness.keep()
+        except OSError as error:
+            self._end(f"What is sent cannot be written down: {error}")
+            return False
         return True
 
     def _go_on(self) -> None:
@@ -255,10 +273,10 @@ class Stream:
 
     def _abandon(self) -> bool:
         """End the session at once; return whether a mail's fate is unknown for that."""
-        uncertain = any(transaction.handed_over and not transaction.told for _, transaction in self._awaited)
+        in_hand = [transaction for _, transaction in self._awaited if not transaction.told]
         if self._awaited:
             self._end("The sending was cancelled.")
-        return uncertain
+        return any(transaction.handed_over for transaction in in_hand)
 
     def _end(self, reason: str, reply: Reply | None = None) -> None:
         code = reply.code if reply is not None and reply.code == CLOSING else None

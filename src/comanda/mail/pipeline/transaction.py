@@ -17,10 +17,21 @@ class Transaction:
         refusal: the first refusal of any step, or None.
         recipient_taken: the server has accepted RCPT.
         handed_over: the content and its final dot are with the transport; until the reply nobody knows its fate.
+        end_at: octets of the connection that have gone out when its final dot has.
         told: its outcome has been reported.
     """
 
-    __slots__ = ("content", "handed_over", "mail", "mail_command", "rcpt_command", "recipient_taken", "refusal", "told")
+    __slots__ = (
+        "content",
+        "end_at",
+        "handed_over",
+        "mail",
+        "mail_command",
+        "rcpt_command",
+        "recipient_taken",
+        "refusal",
+        "told",
+    )
 
     def __init__(self, mail: Outgoing[Any], mail_command: bytes, rcpt_command: bytes, content: bytes) -> None:
         self.mail = mail
@@ -30,6 +41,7 @@ class Transaction:
         self.refusal: Outcome | None = None
         self.recipient_taken = False
         self.handed_over = False
+        self.end_at = 0
         self.told = False
 
     def refuse(self, step: Step, reply: Reply) -> None:
