@@ -7,15 +7,15 @@ write.
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from comanda.contexts.campaigns.post import Key, Posting
 from comanda.contexts.campaigns.settlement import Trying
 from comanda.engine.database import Database
 from comanda.engine.lanes import Worker
 from comanda.engine.service import running
 from comanda.mail.pipeline import Outcome
+from comanda.mail.posting import Absent, Key, Posting
 from comanda.mail.sign_of_life import SignOfLife, lives
 from tests.fakes.campaign_sending import ACCEPTED, CATALOGUE, Desk
 
@@ -29,27 +29,35 @@ class FileOffice:
     machine = "m"
 
     def __init__(self, folder: Path, journal: str) -> None:
-        self.journal = journal
+        self.journal_id = journal
         self._folder = folder
         self._life = SignOfLife(folder / "lives", journal)
         self._life.take()
         self._file = os.open(folder / f"{journal}.sent", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 
-    async def post(self, postings: Sequence[Posting]) -> list[Outcome]:
+    async def post(self, mails: Iterable[Posting]) -> dict[Key, Outcome]:
         """Send."""
-        for place, posting in enumerate(postings, start=1):
+        outcomes: dict[Key, Outcome] = {}
+        for place, posting in enumerate(mails, start=1):
             posting.build()
             os.write(self._file, f"{posting.campaign} {posting.recipient}\n".encode())
+            outcomes[posting.key] = ACCEPTED
             if place % 25 == 0:
                 await asyncio.sleep(PAUSE_S)
-        return [ACCEPTED] * len(postings)
+        return outcomes
 
-    async def fates(self, journal: str, keys: Sequence[Key]) -> Mapping[Key, Outcome] | None:
+    async def fates(self, journal_id: str, keys: Iterable[Key]) -> Mapping[Key, Outcome] | Absent:
         """Read another's file, once it is dead."""
-        if lives(self._folder / "lives", journal):
-            return None
-        known = set(sent_by(self._folder / f"{journal}.sent"))
+        if lives(self._folder / "lives", journal_id):
+            return Absent.OWNER_LIVES
+        known = set(sent_by(self._folder / f"{journal_id}.sent"))
         return {key: ACCEPTED for key in keys if key in known}
+
+    async def forget(self, journal_id: str) -> None:
+        """Keep it: the test counts."""
+
+    def settled(self, keys: Iterable[Key]) -> None:
+        """Keep them: the test counts."""
 
 
 def sent_by(file: Path) -> list[Key]:

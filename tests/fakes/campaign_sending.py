@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -10,7 +10,6 @@ from uuid import UUID, uuid5
 from comanda.contexts.campaigns.freezing import Freezing, Select, everybody
 from comanda.contexts.campaigns.hands import Hands
 from comanda.contexts.campaigns.pacing import Pacing
-from comanda.contexts.campaigns.post import Key, Posting
 from comanda.contexts.campaigns.rates import limits_of
 from comanda.contexts.campaigns.recipient import Recipient
 from comanda.contexts.campaigns.sending import Sending
@@ -24,6 +23,7 @@ from comanda.engine.database import Database, Transaction
 from comanda.engine.events import EventCatalogue, EventLog, Waker
 from comanda.engine.ids import Ids, RandomIds
 from comanda.mail.pipeline import Outcome
+from comanda.mail.posting import Absent, Key, Posting
 
 RESTAURANT = UUID("0197a000-0000-7000-8000-000000000001")
 CATALOGUE = EventCatalogue(EVENTS)
@@ -62,18 +62,18 @@ class FakeOffice:
 
     def __init__(self, world: World, machine: str, journal: str) -> None:
         self.machine = machine
-        self.journal = journal
+        self.journal_id = journal
         self.die_at: int | None = None
         self._world = world
         self.sent = 0
         world.living.add((machine, journal))
 
-    async def post(self, postings: Sequence[Posting]) -> list[Outcome]:
+    async def post(self, mails: Iterable[Posting]) -> dict[Key, Outcome]:
         """Send."""
-        outcomes = []
-        for posting in postings:
+        outcomes: dict[Key, Outcome] = {}
+        for posting in mails:
             if self.die_at is not None and self.sent >= self.die_at:
-                self._world.living.discard((self.machine, self.journal))
+                self._world.living.discard((self.machine, self.journal_id))
                 raise Died
             self.sent += 1
             posting.build()
@@ -82,18 +82,25 @@ class FakeOffice:
             if outcome.kind == "accepted":
                 self._world.taken.append(key)
             if outcome.kind != "unsent":
-                self._world.journals[self.machine, self.journal][key] = outcome
-            outcomes.append(outcome)
+                self._world.journals[self.machine, self.journal_id][key] = outcome
+            outcomes[key] = outcome
             if len(outcomes) % 50 == 0:
                 await asyncio.sleep(0)
         return outcomes
 
-    async def fates(self, journal: str, keys: Sequence[Key]) -> Mapping[Key, Outcome] | None:
+    async def fates(self, journal_id: str, keys: Iterable[Key]) -> Mapping[Key, Outcome] | Absent:
         """Read a journal of this machine."""
-        if (self.machine, journal) in self._world.living:
-            return None
-        known = self._world.journals[self.machine, journal]
+        if (self.machine, journal_id) in self._world.living:
+            return Absent.OWNER_LIVES
+        known = self._world.journals[self.machine, journal_id]
         return {key: known[key] for key in keys if key in known}
+
+    async def forget(self, journal_id: str) -> None:
+        """Remove a journal."""
+        self._world.journals.pop((self.machine, journal_id), None)
+
+    def settled(self, keys: Iterable[Key]) -> None:
+        """Keep all: nothing of a test's journal has to go."""
 
 
 class Died(BaseException):

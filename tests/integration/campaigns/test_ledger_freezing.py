@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from comanda.contexts.campaigns import freeze_store
@@ -9,7 +10,6 @@ from comanda.contracts.campaigns import ChunkDue, FreezeDue, WinnerDue
 from comanda.engine.database import Database
 from tests.fakes.campaign_sending import (
     CATALOGUE,
-    RESTAURANT,
     Desk,
     FakeOffice,
     World,
@@ -34,7 +34,7 @@ async def freeze(desk: Desk, number: int, *, epoch: int = 1, pages: int = 100) -
     """Handle as many freezing events as it takes."""
     for page in range(pages):
         event = FreezeDue(campaign=number, epoch=epoch, page=page)
-        await desk.database.run(lambda tx, event=event: desk.freezing.freeze(tx, event))
+        await desk.database.run(partial(desk.freezing.freeze, event=event))
         if await state_of(desk.database, number) != "freezing":
             return
 
@@ -59,7 +59,7 @@ async def test_recipients_are_numbered_in_the_order_of_zone_and_domain(database:
         (row["zone"], row["domain"], row["id"]) for row in rows
     )
     streams = await database.fetch("SELECT zone, first, last, next, open FROM campaigns.streams ORDER BY first")
-    assert [tuple(row) for row in streams] == [("Asia/Tokyo", 1, 30, 1, 30), ("Europe/Berlin", 31, 76, 31, 46)]
+    assert [list(row.values()) for row in streams] == [["Asia/Tokyo", 1, 30, 1, 30], ["Europe/Berlin", 31, 76, 31, 46]]
     assert {e.stream for e in await emitted(database, "events") if isinstance(e, ChunkDue)} == {0, 1}
 
 
@@ -142,4 +142,3 @@ async def test_a_partition_is_made_once_and_leaves_room_in_its_pages(database: D
     assert not await database.run(lambda tx: freeze_store.ensure_partition(tx, 499))
     options = "SELECT reloptions FROM pg_class WHERE oid = 'campaigns.deliveries_4'::regclass"
     assert await database.fetch_value(options) == ["fillfactor=50"]
-    assert RESTAURANT

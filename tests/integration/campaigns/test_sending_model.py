@@ -1,16 +1,17 @@
 """Sending, step by step at random: claims, deaths, settling, pauses, refusals. Real SQL, seeded chance."""
 
 import random  # noqa: TID251 - a test's chance is seeded
+from functools import partial
 from typing import Any
 
 import pytest
 
-from comanda.contexts.campaigns.post import Posting
 from comanda.contexts.campaigns.settlement import Trying
 from comanda.contexts.campaigns.statement import statement
 from comanda.contracts.campaigns import ChunkDue, FreezeDue
 from comanda.engine.database import Database
 from comanda.mail.pipeline import Outcome
+from comanda.mail.posting import Posting
 from tests.fakes.campaign_sending import (
     ACCEPTED,
     CATALOGUE,
@@ -82,7 +83,7 @@ class Game:
         self.number = await campaign(self.database, policy=self.policy)
         for page in range(20):
             event = FreezeDue(campaign=self.number, epoch=1, page=page)
-            await self.database.run(lambda tx, event=event: self.desks[0].freezing.freeze(tx, event))
+            await self.database.run(partial(self.desks[0].freezing.freeze, event=event))
         for desk in self.desks:
             await desk.settler.look()
 
@@ -133,7 +134,7 @@ class Game:
 
     async def die(self, desk: Desk, event: ChunkDue) -> None:
         """Let a process be gone: what it had to conclude comes again to others, another takes its place."""
-        self.world.living.discard((desk.office.machine, desk.office.journal))
+        self.world.living.discard((desk.office.machine, desk.office.journal_id))
         self.due += [event, *(work.event for of, work, _ in self.held if of is desk)]
         self.held = [each for each in self.held if each[0] is not desk]
         self.desks.remove(desk)
@@ -214,7 +215,7 @@ async def test_a_settler_that_does_not_ask_who_lives_mails_twice(
 ) -> None:
     """The game sees it when claims of living processes are taken away from them: it can fail."""
 
-    async def forgetful(_office: FakeOffice, _journal: str, _keys: object) -> dict[object, Outcome]:
+    async def forgetful(_office: FakeOffice, _journal_id: str, _keys: object) -> dict[object, Outcome]:
         return {}
 
     monkeypatch.setattr(FakeOffice, "fates", forgetful)

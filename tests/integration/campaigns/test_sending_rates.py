@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 
 from comanda.contexts.campaigns.pacing import Pacing
-from comanda.contexts.campaigns.post import Posting
 from comanda.contexts.campaigns.rates import limits_of
 from comanda.contracts.campaigns import FreezeDue
 from comanda.engine.clock import SystemClock
@@ -12,6 +11,7 @@ from comanda.engine.database import Database
 from comanda.engine.lanes import Worker
 from comanda.engine.service import running
 from comanda.mail.pipeline import Outcome
+from comanda.mail.posting import Posting
 from tests.fakes.campaign_sending import ACCEPTED, CATALOGUE, Desk, FakeOffice, World, campaign, people, state_of
 from tests.fakes.lanes import until
 

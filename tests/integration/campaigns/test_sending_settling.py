@@ -1,6 +1,7 @@
 """Claims that somebody else must settle: lost machines, two at once, what a journal tells late; and refusals."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ async def frozen(desk: Desk, **facts: Any) -> int:
     number = await campaign(desk.database, **facts)
     for page in range(4):
         event = FreezeDue(campaign=number, epoch=1, page=page)
-        await desk.database.run(lambda tx, event=event: desk.freezing.freeze(tx, event))
+        await desk.database.run(partial(desk.freezing.freeze, event=event))
     await desk.settler.look()
     return number
 

@@ -25,7 +25,6 @@ from comanda.contexts.campaigns.compiling import CampaignCompiler
 from comanda.contexts.campaigns.composing import CampaignComposer, Signing
 from comanda.contexts.campaigns.condition_sql import Compiled, compiled
 from comanda.contexts.campaigns.conditions import parse
-from comanda.contexts.campaigns.counter import Counter
 from comanda.contexts.campaigns.feedback import Feedback
 from comanda.contexts.campaigns.freezing import Freezing
 from comanda.contexts.campaigns.hands import Hands
@@ -159,7 +158,7 @@ def build(needs: Needs) -> tuple[Module, CampaignParts]:
             *feedback.consumers(),
         ],
         services=[hits],
-        worker_services=[lane.counter, lane.settler, lane.pacing],
+        worker_services=[needs.office, lane.settler, lane.pacing],
         tables=Base.metadata,
         templates=TEMPLATES,
         staff_links=LINKS,
@@ -176,13 +175,12 @@ class _Lane:
             limits = limits_of(needs.rates)
         except ValueError as error:
             raise SettingError(f"COMANDA_CAMPAIGNS_RATES={needs.rates}: {error}") from error
-        self.counter = Counter(needs.office)
         hands = Hands(clock)
         settling = Settling(log=log, clock=clock, ids=ids)
         self.settler = Settler(
             database=needs.database,
             settling=settling,
-            office=self.counter,
+            office=needs.office,
             hands=hands,
             clock=clock,
             lost_after_s=needs.lost_after_s,
@@ -193,7 +191,7 @@ class _Lane:
             log=log,
             clock=clock,
             ids=ids,
-            office=self.counter,
+            office=needs.office,
             composer=composer,
             pacing=self.pacing,
             settling=settling,

@@ -22,7 +22,6 @@ from comanda.contexts.campaigns import ledger_store
 from comanda.contexts.campaigns.claim_store import StreamFacts, Taken
 from comanda.contexts.campaigns.hands import Hands
 from comanda.contexts.campaigns.pacing import PATIENCE_S, Paced, Pacing
-from comanda.contexts.campaigns.post import Posting, PostOffice
 from comanda.contexts.campaigns.quiet import allowed_on, known_zone, quiet_of, quiet_until, warm_up_of
 from comanda.contexts.campaigns.recipient import Composed, Composer, Recipient
 from comanda.contexts.campaigns.settlement import Settlement, Settling
@@ -33,6 +32,7 @@ from comanda.engine.errors import Refused
 from comanda.engine.events import EventLog
 from comanda.engine.ids import Ids
 from comanda.mail.pipeline import Outcome
+from comanda.mail.posting import Post, Posting
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,7 @@ class Sending:
         log: EventLog,
         clock: Clock,
         ids: Ids,
-        office: PostOffice,
+        office: Post,
         composer: Composer,
         pacing: Pacing,
         settling: Settling,
@@ -159,9 +159,15 @@ class Sending:
             )
         if settlements:
             await self._settling.settle(tx, settlements)
-        for work, paced in results:
+        for work, _ in results:
             if work.claim is not None:
-                tx.after_commit(partial(self._let_go, work.claim, work.event.campaign, paced.outcomes))
+                tx.after_commit(partial(self._done, work))
+
+    def _done(self, work: Work) -> None:
+        """Let go of a claim that is settled, here and in the journal."""
+        if work.claim is not None:
+            self._hands.drop(work.claim)
+            self._office.settled([(work.event.campaign, one.number) for one in work.recipients])
 
     async def _claim(self, tx: Transaction, event: ChunkDue, facts: StreamFacts) -> Work | None:
         now = self._clock.now()
@@ -197,7 +203,7 @@ class Sending:
             claim_id,
             event,
             machine=self._office.machine,
-            journal=self._office.journal,
+            journal=self._office.journal_id,
             numbers=[one.number for one in taken.recipients],
             now=now,
         )
@@ -261,12 +267,7 @@ class Sending:
             for one in recipients
         ]
         outcomes = await self._office.post(postings)
-        return {one.number: outcome for one, outcome in zip(recipients, outcomes, strict=True)}
-
-    def _let_go(self, claim: UUID, campaign: int, outcomes: Mapping[int, Outcome]) -> None:
-        """Let go of a claim that is settled, and its part of the journal with it."""
-        self._hands.drop(claim)
-        self._office.settled([(campaign, number) for number in outcomes])
+        return {one.number: outcomes[one.campaign, one.number] for one in recipients}
 
     async def _heed(self, work: Work, paced: Paced) -> None:
         """Slow down where servers ask for it, and wait for one that is away."""

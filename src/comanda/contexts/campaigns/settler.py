@@ -15,13 +15,13 @@ from uuid import UUID
 import structlog
 
 from comanda.contexts.campaigns.hands import Hands
-from comanda.contexts.campaigns.post import PostOffice
 from comanda.contexts.campaigns.settlement import Settlement, Settling
 from comanda.engine.clock import Clock
 from comanda.engine.database import Database
 from comanda.engine.errors import Unavailable
 from comanda.engine.service import Loop, wait_until_set
 from comanda.mail.pipeline import Outcome
+from comanda.mail.posting import Absent, Post
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +51,11 @@ ORDER BY c.id LIMIT $3
 """
 
 
+FORGET_AFTER_S = 120.0
+"""How long a dead process's journal is kept after its last claim was settled: a commit that it had sent off in its last
+moment may still come through."""
+
+
 class Settler:
     """Settles what nobody else will. A service.
 
@@ -63,7 +68,7 @@ class Settler:
         *,
         database: Database,
         settling: Settling,
-        office: PostOffice,
+        office: Post,
         hands: Hands,
         clock: Clock,
         lost_after_s: float,
@@ -77,6 +82,7 @@ class Settler:
         self._lost_after_s = lost_after_s
         self._look_s = look_s
         self._beat_at: float | None = None
+        self._dead: dict[str, float] = {}
         self._loop = Loop("campaign settler", self._run)
 
     async def start(self) -> None:
@@ -129,32 +135,45 @@ class Settler:
     async def _settle_dead(self) -> int:
         """Settle claims of this machine whose process is dead."""
         by_journal: dict[str, list[Any]] = defaultdict(list)
-        for row in await self._database.fetch(OURS, self._office.machine, self._office.journal, MOST):
+        for row in await self._database.fetch(OURS, self._office.machine, self._office.journal_id, MOST):
             by_journal[row["journal"]].append(row)
         count = 0
         for journal, rows in by_journal.items():
             keys = [(row["campaign"], number) for row in rows for number in row["recipients"]]
             fates = await self._office.fates(journal, keys)
-            if fates is None:
+            if fates is Absent.UNKNOWN:
+                await self._give_up([(row["id"], row["campaign"], row["stream"]) for row in rows])
+                continue
+            if isinstance(fates, Absent):
                 continue
             for row in rows:
                 known = {number: fates.get((row["campaign"], number)) for number in row["recipients"]}
                 await self._settle(row, {number: fate for number, fate in known.items() if fate is not None})
             log.info("settled what a dead process had in hand", journal=journal, claims=len(rows))
-            if len(rows) < MOST:
-                await self._office.forget(journal)
+            self._dead[journal] = self._clock.monotonic()
             count += len(rows)
+        await self._forget_dead()
         return count
+
+    async def _forget_dead(self) -> None:
+        """Remove the journals of dead processes once no claim of theirs can turn up any more."""
+        for journal, at in list(self._dead.items()):
+            if self._clock.monotonic() - at >= FORGET_AFTER_S:
+                del self._dead[journal]
+                await self._office.forget(journal)
 
     async def _give_up_lost(self) -> int:
         """Give up what machines had in flight that have not been heard of for long."""
         rows = await self._database.fetch(OF_LOST, self._office.machine, self._lost_after_s, MOST)
         if not rows:
             return 0
-        claims: Sequence[tuple[UUID, int, int]] = [(row["id"], row["campaign"], row["stream"]) for row in rows]
-        uncertain = await self._database.run(lambda tx: self._settling.give_up(tx, claims))
-        log.warning("machines were lost while they were sending", claims=len(rows), uncertain=uncertain)
+        await self._give_up([(row["id"], row["campaign"], row["stream"]) for row in rows])
         return len(rows)
+
+    async def _give_up(self, claims: Sequence[tuple[UUID, int, int]]) -> None:
+        uncertain = await self._database.run(lambda tx: self._settling.give_up(tx, claims))
+        if uncertain:
+            log.warning("what was in flight is lost", claims=len(claims), uncertain=uncertain)
 
     async def _settle(self, row: Any, outcomes: Mapping[int, Outcome]) -> None:
         settlement = Settlement(claim=row["id"], campaign=row["campaign"], stream=row["stream"], outcomes=outcomes)

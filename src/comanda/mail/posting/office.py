@@ -227,6 +227,8 @@ class PostOffice:
             return
         self._failing_since = now if self._failing_since is None else self._failing_since
         if now - self._failing_since >= self._away_s:
+            if self._waiting:
+                log.warning("the mail server cannot be reached; mails wait", waiting=len(self._waiting), why=str(error))
             self._give_back(str(error))
             return
         await self._clock.sleep(min(0.1 * 2 ** min(failures, 5), 5.0))
