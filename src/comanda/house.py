@@ -216,7 +216,13 @@ def _selling(
     ids: Ids,
 ) -> list[Module]:
     """Wire catalog, promotions and ordering, which share one database and its transactions."""
-    coupons = Coupons(database, clock)
+    marks = _marks(settings)
+
+    def read_code(code: str) -> int | None:
+        mark = marks.read_coupon(code)
+        return None if mark is None else mark.campaign
+
+    coupons = Coupons(database, clock, read_code)
     needs = ordering.Needs(
         database=database,
         log=log,
@@ -256,7 +262,7 @@ def _for_campaigns(
         customers=StoredCustomers(database),
         courier=courier,
         office=posting_from_url(settings.campaigns_url or settings.mail_url, settings.data / "posting"),
-        marks=Marks([derived_secret(settings, "campaign marks").encode()]),
+        marks=_marks(settings),
         signing=signing,
         files=files,
         public_url=settings.address,
@@ -266,3 +272,8 @@ def _for_campaigns(
         clock=SystemClock(),
         ids=RandomIds(),
     )
+
+
+def _marks(settings: Settings) -> Marks:
+    """Return what makes and reads the tokens of campaigns' mails."""
+    return Marks([derived_secret(settings, "campaign marks").encode()])

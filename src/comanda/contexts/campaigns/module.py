@@ -25,6 +25,7 @@ from comanda.contexts.campaigns.compiling import CampaignCompiler
 from comanda.contexts.campaigns.composing import CampaignComposer, Signing
 from comanda.contexts.campaigns.condition_sql import Compiled, compiled
 from comanda.contexts.campaigns.conditions import parse
+from comanda.contexts.campaigns.credits import credits_given
 from comanda.contexts.campaigns.feedback import Feedback
 from comanda.contexts.campaigns.freezing import Freezing
 from comanda.contexts.campaigns.hands import Hands
@@ -37,6 +38,7 @@ from comanda.contexts.campaigns.preferences import Preferences
 from comanda.contexts.campaigns.previewing import Previews
 from comanda.contexts.campaigns.rates import limits_of
 from comanda.contexts.campaigns.reader_pages import ReaderPages
+from comanda.contexts.campaigns.report_pages import ReportPages
 from comanda.contexts.campaigns.sending import Sending
 from comanda.contexts.campaigns.settlement import Settling
 from comanda.contexts.campaigns.settler import Settler
@@ -147,6 +149,7 @@ def build(needs: Needs) -> tuple[Module, CampaignParts]:
             *CampaignApi(
                 database=database, campaigns=campaigns, compiler=compiler, previews=previews, clock=clock
             ).routes(),
+            *ReportPages(database, campaigns, needs.restaurants, clock).routes(),
             *PreferencePages(preferences).routes(),
             *HitPages(database, hits, marks=marks, clock=clock).routes(),
             *reader_pages.routes(),
@@ -156,6 +159,7 @@ def build(needs: Needs) -> tuple[Module, CampaignParts]:
             *campaign_consumers.consumers(campaigns),
             *sending_consumers.consumers(lane.freezing, lane.sending),
             *feedback.consumers(),
+            credits_given(marks),
         ],
         services=[hits],
         worker_services=[needs.office, lane.settler, lane.pacing],

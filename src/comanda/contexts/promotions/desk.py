@@ -12,6 +12,7 @@ from uuid import UUID
 
 from comanda.contexts.promotions import store
 from comanda.contexts.promotions.codes import CODE, folded_code
+from comanda.contexts.promotions.offers import ReadCode, coupon_of
 from comanda.contracts.promotions import Coupon, CouponNeed
 from comanda.engine.clock import Clock
 from comanda.engine.database import Database, Transaction
@@ -29,11 +30,13 @@ class Coupons:
     Args:
         database: where they are read, outside of transactions.
         clock: tells when a copy is too old.
+        read_code: knows the codes that campaigns give to their recipients.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, read_code: ReadCode = lambda _: None) -> None:
         self._database = database
         self._clock = clock
+        self._read_code = read_code
         self._kept: OrderedDict[tuple[UUID, str], tuple[float, Coupon | None]] = OrderedDict()
         self._unlimited: OrderedDict[UUID, None] = OrderedDict()
 
@@ -48,6 +51,9 @@ class Coupons:
         if kept is not None and now - kept[0] < FRESH_S:
             return kept[1]
         coupon = await store.find(self._database, restaurant_id, folded)
+        campaign = self._read_code(folded) if coupon is None else None
+        if campaign is not None:
+            coupon = await coupon_of(self._database, restaurant_id, folded, campaign)
         self._kept[key] = (now, coupon)
         self._kept.move_to_end(key)
         if len(self._kept) > MAX_KEPT:

@@ -99,3 +99,18 @@ class Redemption(Base):
     discount: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(Text, server_default=text("'reserved'"))
     reserved_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+
+
+class Offer(Base):
+    """What each recipient's own coupon of a campaign gives. A coupon's row is made when its code is first asked for."""
+
+    __tablename__ = "offers"
+    __table_args__ = (CheckConstraint("kind IN ('percentage', 'amount', 'free_item')", name="offers_kind_known"),)
+
+    campaign: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    restaurant_id: Mapped[UUID] = mapped_column(info={"refers_to": "catalog.restaurants.id"})
+    kind: Mapped[str] = mapped_column(Text)
+    value: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    item_id: Mapped[str | None] = mapped_column(Text)
+    minimum: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    ends_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

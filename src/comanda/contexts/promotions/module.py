@@ -3,6 +3,7 @@
 from comanda.contexts.promotions import consumers
 from comanda.contexts.promotions.api import PromotionsApi
 from comanda.contexts.promotions.model import Base
+from comanda.contexts.promotions.offers import offers
 from comanda.contexts.promotions.service import Promotions
 from comanda.contracts.module import Module
 from comanda.engine.database import Database
@@ -14,6 +15,6 @@ def build(*, database: Database, ids: Ids) -> Module:
     return Module(
         name="promotions",
         routes=PromotionsApi(database, Promotions(ids)).routes(),
-        consumers=[consumers.confirmations()],
+        consumers=[consumers.confirmations(), offers()],
         tables=Base.metadata,
     )
