@@ -14,6 +14,10 @@ MOST_IN_ONE = 1_000
 """Customers that one `CustomersChanged` tells of, at most: an import tells of a thousand at once."""
 
 
+CONFIRMED = "sign-up page"
+"""The source of a consent that was confirmed from the customer's own mailbox (double opt-in)."""
+
+
 def customer_id(seals: Seals, restaurant_id: UUID, email: str) -> UUID:
     """Return the id of the customer of that address: the same whether they order or are imported.
 

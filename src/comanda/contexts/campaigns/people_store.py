@@ -12,13 +12,20 @@ from uuid import UUID
 import msgspec
 
 from comanda.contexts.campaigns.people import domain_of
-from comanda.contracts.customers import CustomerRow
+from comanda.contracts.customers import CONFIRMED, CustomerRow
 from comanda.engine.database import Transaction
 
 LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(hashtextextended('campaigns.people', 0))"
 LOCK_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('campaigns.people', 0))"
 """Who writes people holds the lock with others; who erases one holds it alone. Else a row that was read before the
 erasure could be written after it, by a transaction that cannot see it yet."""
+
+LIFT = """
+DELETE FROM campaigns.suppressions s USING unnest($1::uuid[], $2::timestamptz[]) t (id, consent_at)
+WHERE s.customer_id = t.id AND s.at < t.consent_at AND s.why IN ('unsubscribed', 'by_hand', 'erased')
+"""
+"""Whoever confirms from their own mailbox that they want news has changed their mind. A list that is imported again has
+not; nor does a click make a dead address live, or a complaint undone."""
 
 RENEW = """
 INSERT INTO campaigns.people AS p (
@@ -143,6 +150,13 @@ class CountedOrder(NamedTuple):
 async def renew(tx: Transaction, rows: Sequence[CustomerRow]) -> None:
     """Write the customers, each where what stands is older; whoever was erased stays away."""
     await tx.execute(LOCK_SHARED)
+    confirmed = [
+        (row.id, row.consent_at)
+        for row in rows
+        if row.consent_source == CONFIRMED and row.consent_at is not None and row.unsubscribed_at is None
+    ]
+    if confirmed:
+        await tx.execute(LIFT, [one for one, _ in confirmed], [at for _, at in confirmed])
     await tx.execute(
         RENEW,
         [row.id for row in rows],

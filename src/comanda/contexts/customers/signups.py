@@ -14,7 +14,7 @@ from comanda.contexts.customers.consents import ConsentNote, note_consents
 from comanda.contexts.customers.signup_store import ClaimedSignup
 from comanda.contracts.catalog import Restaurant, RestaurantReader
 from comanda.contracts.contact import clean_email
-from comanda.contracts.customers import CustomersChanged, SignupAsked, customer_id
+from comanda.contracts.customers import CONFIRMED, CustomersChanged, SignupAsked, customer_id
 from comanda.engine.clock import Clock
 from comanda.engine.database import Database, Transaction
 from comanda.engine.errors import FieldError, Refused, RetryLater, SlowDown
@@ -24,7 +24,6 @@ from comanda.engine.ids import Ids
 from comanda.mail import BadMessage, Courier, MailAddress, MailMessage, PermanentFailure, TemporaryFailure, Uncertain
 
 PURPOSE = "confirm a sign-up"
-SOURCE = "sign-up page"
 
 MOST_A_DAY = 3
 """Mails that an address gets in 24 hours, however often somebody asks for it."""
@@ -104,7 +103,7 @@ class Signups:
                 restaurant_id=restaurant.id,
                 email=cleaned,
                 name=name if name.isprintable() else "",
-                source=SOURCE,
+                source=CONFIRMED,
                 at=now,
                 address=address,
                 most_a_day=MOST_A_DAY,

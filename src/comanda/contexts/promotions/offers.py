@@ -1,6 +1,6 @@
 """Coupons that campaigns give to each recipient: a million of them cost no row until somebody uses one.
 
-A code is made of campaign, recipient and a keyed hash, so that nobody can guess one (one in 2^40). When it is first asked
+A code is made of campaign, recipient and a keyed hash: nobody can guess one (one in 2^40). When it is first asked
 for, the coupon's row is made of the campaign's terms, good for one redemption; two who ask at once make one row.
 """
 
