@@ -110,7 +110,7 @@ EFFECTS = (
         "campaigns.people",
         "customers.CustomersChanged",
         "people in campaigns",
-        "NOT EXISTS (SELECT FROM jsonb_array_elements_text(e.payload -> 'customer_ids') told"
+        "NOT EXISTS (SELECT FROM json_array_elements_text(e.payload -> 'customer_ids') told"
         " JOIN customers.customers c ON c.id = told::uuid WHERE c.email LIKE '_%@_%'"
         " AND NOT EXISTS (SELECT FROM campaigns.people p WHERE p.id = c.id)"
         " AND NOT EXISTS (SELECT FROM campaigns.suppressions s WHERE s.customer_id = c.id AND s.why = 'erased'))",

@@ -14,6 +14,7 @@ async def test_nothing_is_wrong_where_all_went_well(scene: Scene) -> None:
     not_looked_at = {checked.name for checked in report.invariants if not checked.checked}
     # In this scene nobody signs up for news, and nobody is erased.
     elsewhere = {
+        "effects.campaigns.people.CustomerErased",
         "effects.customers.confirmations.SignupAsked",
         "effects.ordering.erasure.CustomerErased",
         "effects.kitchen.erasure.GuestErased",

@@ -78,7 +78,7 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="c
 class MenuItems(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="menu", forbid_unknown_fields=True):
     """Dishes of the published menu by their ids, with names and prices as they are when the mail is compiled."""
 
-    items: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(min_length=1, max_length=MOST_MENU_ITEMS)]
+    items: Annotated[Sequence[Annotated[str, Meta(max_length=100)]], Meta(min_length=1, max_length=MOST_MENU_ITEMS)]
     link: Link = ""
 
 
@@ -93,7 +93,7 @@ class Spacer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="s
 
 
 SimpleBlock = Heading | Text | Image | Button | Coupon | MenuItems | Divider | Spacer
-SimpleBlocks = Annotated[tuple[SimpleBlock, ...], Meta(max_length=20)]
+SimpleBlocks = Annotated[Sequence[SimpleBlock], Meta(max_length=20)]
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="columns", forbid_unknown_fields=True):
@@ -139,9 +139,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tracking: whether opens and clicks are counted.
     """
 
-    subjects: Annotated[tuple[Words, ...], Meta(max_length=MOST_SUBJECTS)] = ("",)
+    subjects: Annotated[Sequence[Words], Meta(max_length=MOST_SUBJECTS)] = ("",)
     preheader: Words = ""
-    blocks: Annotated[tuple[Block, ...], Meta(max_length=MOST_BLOCKS)] = ()
+    blocks: Annotated[Sequence[Block], Meta(max_length=MOST_BLOCKS)] = ()
     text: Annotated[str, Meta(max_length=100_000)] = ""
     brand: Brand = Brand()
     address: Annotated[str, Meta(max_length=300)] = ""
