@@ -43,6 +43,8 @@ from comanda.mail.mailbox.mailer import MailboxMailer
 from comanda.mail.mailbox.reception import Reception
 from comanda.mail.mailbox.record import Record
 from comanda.mail.mailbox.server import Mailbox
+from comanda.mail.returns.listener import ReturnsListener
+from comanda.mail.returns.marks import Marks
 from comanda.mail.smtp import SmtpMailer, SmtpServer
 from comanda.mail.sqlite_file import SqliteFile
 from comanda.operations.watch import LaneWatch
@@ -166,6 +168,9 @@ SERVICES: Mapping[type, Factory] = {
     Record: lambda stage: Record(stage.folder / "record.sqlite", clock=stage.clock),
     Reception: lambda stage: Reception(
         Record(stage.folder / "received.sqlite", clock=stage.clock), host="127.0.0.1", port=0
+    ),
+    ReturnsListener: lambda _: ReturnsListener(
+        host="127.0.0.1", port=0, marks=Marks([b"a key of the tests"]), take=_handle
     ),
     Mailbox: lambda stage: Mailbox(stage.folder / "mailbox", smtp_port=0, http_port=0, clock=stage.clock),
     Nursery: lambda _: Nursery(),
