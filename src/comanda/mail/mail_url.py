@@ -28,45 +28,46 @@ MOST_CONNECTIONS = 64
 
 def from_url(url: str) -> Mailer:
     """Return the mailer that a mail URL names. Raises `SettingError` with a sentence that says what to write."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise SettingError(f"The mail URL {_shown(url)} cannot be read ({error}); {EXAMPLE}.") from error
+    parts = split(url)
     match parts.scheme:
         case "mailbox":
-            query = _query(parts, {"http"})
-            return MailboxMailer(
-                host=parts.hostname or "127.0.0.1",
-                smtp_port=port or DEFAULT_SMTP_PORT,
-                http_port=_number(query.get("http", str(DEFAULT_HTTP_PORT)), "http", 65535),
-            )
+            host, smtp_port, http_port = mailbox_address(parts)
+            return MailboxMailer(host=host, smtp_port=smtp_port, http_port=http_port)
         case "smtp" | "smtps":
-            return SmtpMailer(_server(parts, port))
+            return SmtpMailer(smtp_server(parts))
         case "ses":
             raise SettingError("Sending through SES (ses://) is not built yet; use its SMTP endpoint with smtp://.")
         case _:
-            raise SettingError(f"The mail URL {_shown(url)} names no way to send mail; {EXAMPLE}.")
+            raise no_way(url)
 
 
-def smtp_server_of(url: str) -> SmtpServer:
-    """Return the SMTP server that a mail URL names, the built-in mailbox's included. Raises `SettingError`."""
+def split(url: str) -> SplitResult:
+    """Return the parts of a mail URL, its port among them a number. Raises `SettingError`."""
     try:
         parts = urlsplit(url)
-        port = parts.port
+        _ = parts.port
     except ValueError as error:
         raise SettingError(f"The mail URL {_shown(url)} cannot be read ({error}); {EXAMPLE}.") from error
-    if parts.scheme == "mailbox":
-        return SmtpServer(host=parts.hostname or "127.0.0.1", port=port or DEFAULT_SMTP_PORT, tls="none")
-    if parts.scheme not in {"smtp", "smtps"}:
-        raise SettingError(f"The mail URL {_shown(url)} names no way to send mail; {EXAMPLE}.")
-    return _server(parts, port)
+    return parts
 
 
-def _server(parts: SplitResult, port: int | None) -> SmtpServer:
+def no_way(url: str) -> SettingError:
+    """Return the error of a URL whose scheme is none of ours."""
+    return SettingError(f"The mail URL {_shown(url)} names no way to send mail; {EXAMPLE}.")
+
+
+def mailbox_address(parts: SplitResult) -> tuple[str, int, int]:
+    """Return host, SMTP port and HTTP port of the built-in mailbox. Raises `SettingError`."""
+    query = query_of(parts, {"http"})
+    http_port = _number(query.get("http", str(DEFAULT_HTTP_PORT)), "http", 65535)
+    return parts.hostname or "127.0.0.1", parts.port or DEFAULT_SMTP_PORT, http_port
+
+
+def smtp_server(parts: SplitResult) -> SmtpServer:
+    """Return the server that an `smtp:` or `smtps:` URL names. Raises `SettingError`."""
     if not parts.hostname:
         raise SettingError(f"The mail URL names no host; {EXAMPLE}.")
-    query = _query(parts, {"starttls", "ca", "connections"})
+    query = query_of(parts, {"starttls", "ca", "connections"})
     implicit = parts.scheme == "smtps"
     starttls = query.get("starttls", "required" if parts.username else "if_offered")
     if starttls not in STARTTLS or (implicit and "starttls" in query):
@@ -76,7 +77,7 @@ def _server(parts: SplitResult, port: int | None) -> SmtpServer:
         raise SettingError(f"The mail URL's ca={ca_file} is not a file; name a PEM file of certificates.")
     return SmtpServer(
         host=parts.hostname,
-        port=port or (465 if implicit else 25),
+        port=parts.port or (465 if implicit else 25),
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
         tls="implicit" if implicit else STARTTLS[starttls],
@@ -85,7 +86,8 @@ def _server(parts: SplitResult, port: int | None) -> SmtpServer:
     )
 
 
-def _query(parts: SplitResult, known: set[str]) -> dict[str, str]:
+def query_of(parts: SplitResult, known: set[str]) -> dict[str, str]:
+    """Return what stands behind the question mark. Raises `SettingError` for a name that is not known."""
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     unknown = sorted(query.keys() - known)
     if unknown:

@@ -50,6 +50,9 @@ class PostOffice:
         guard_s: how long the guard waits for answers when this process has died.
         segment: octets of one file of the journal.
         guarded: start a guard; without one, what is in flight when the process is killed is uncertain.
+
+    Attributes:
+        journal_id, machine: see `Post`; the machine is known once it was started.
     """
 
     def __init__(
@@ -65,8 +68,9 @@ class PostOffice:
         guarded: bool = True,
         clock: Clock | None = None,
     ) -> None:
-        self._server, self._folder = server, folder
-        self._connections, self._idle_s, self._away_s, self._guard_s = connections, idle_s, away_s, guard_s
+        self.server, self.connections = server, connections
+        self._folder = folder
+        self._idle_s, self._away_s, self._guard_s = idle_s, away_s, guard_s
         self._clock = clock or SystemClock()
         self._guarded = guarded
         self.journal_id = os.urandom(8).hex()
@@ -94,8 +98,8 @@ class PostOffice:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         self.machine = _machine(self._folder)
-        if self._server.tls != "none":
-            self._context = ssl.create_default_context(cafile=self._server.ca_file)
+        if self.server.tls != "none":
+            self._context = ssl.create_default_context(cafile=self.server.ca_file)
         try:
             self._journal.open()
             if self._guarded:
@@ -130,7 +134,7 @@ class PostOffice:
         jobs = [_Job(mail, loop.create_future()) for mail in mails]
         self._waiting.extend(jobs)
         self._work.set()
-        while len(self._tasks) < min(self._connections, len(self._waiting)):
+        while len(self._tasks) < min(self.connections, len(self._waiting)):
             task = loop.create_task(self._serve())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -202,7 +206,7 @@ class PostOffice:
                 self._ended(number)
 
     async def _connected(self) -> tuple[Stream, int]:
-        session = await connect(self._server, self._context)
+        session = await connect(self.server, self._context)
         self._numbers += 1
         number = self._numbers
         # The count of octets in the records begins at the session's own.
