@@ -218,9 +218,9 @@ def _selling(
     """Wire catalog, promotions and ordering, which share one database and its transactions."""
     marks = _marks(settings)
 
-    def read_code(code: str) -> int | None:
+    def read_code(code: str) -> tuple[int, str] | None:
         mark = marks.read_coupon(code)
-        return None if mark is None else mark.campaign
+        return None if mark is None else (mark.campaign, marks.coupon(mark.campaign, mark.recipient))
 
     coupons = Coupons(database, clock, read_code)
     needs = ordering.Needs(

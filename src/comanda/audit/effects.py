@@ -79,6 +79,21 @@ EFFECTS = (
         " AND x.key = e.payload -> 'order' -> 'guest' ->> 'id'))",
     ),
     Effect(
+        "promotions.offers",
+        "campaigns.CouponsOffered",
+        "offer",
+        "EXISTS (SELECT FROM promotions.offers o WHERE o.campaign = e.key::integer)",
+    ),
+    Effect(
+        "campaigns.returns",
+        "campaigns.MailReturned",
+        "return that was written down",
+        "(EXISTS (SELECT FROM campaigns.failures f WHERE f.campaign = (e.payload ->> 'campaign')::integer"
+        " AND f.recipient = (e.payload ->> 'recipient')::integer AND f.kind = e.payload ->> 'kind')"
+        " OR NOT EXISTS (SELECT FROM campaigns.deliveries d WHERE d.campaign = (e.payload ->> 'campaign')::integer"
+        " AND d.recipient = (e.payload ->> 'recipient')::integer))",
+    ),
+    Effect(
         "customers.confirmations",
         "customers.SignupAsked",
         "mail to confirm the sign-up with",

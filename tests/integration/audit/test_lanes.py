@@ -84,6 +84,18 @@ EFFECTS = (
         also=frozenset({"effects.histories-add-up"}),
     ),
     effect(
+        "promotions.offers",
+        "CouponsOffered",
+        *passed("campaigns.CouponsOffered", "'7'", "'{}'"),
+    ),
+    effect(
+        "campaigns.returns",
+        "MailReturned",
+        "CREATE TABLE campaigns.deliveries_all PARTITION OF campaigns.deliveries DEFAULT",
+        "INSERT INTO campaigns.deliveries (campaign, recipient, customer_id) VALUES (7, 1, gen_random_uuid())",
+        *passed("campaigns.MailReturned", "'7:1'", '\'{"campaign": 7, "recipient": 1, "kind": "hard"}\''),
+    ),
+    effect(
         "customers.confirmations",
         "SignupAsked",
         (

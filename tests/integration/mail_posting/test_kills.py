@@ -10,7 +10,7 @@ from pathlib import Path
 
 from comanda.mail.posting import PostOffice
 from tests.fakes.pipelined_smtp import PipelinedSmtp
-from tests.fakes.sending import address, serving
+from tests.fakes.sending import serving
 
 ROUNDS, EACH = 20, 3000
 

@@ -50,7 +50,7 @@ class Feedback:
             status=event.status,
             words=event.words,
         )
-        if event.kind != "complaint":
+        if event.kind == "hard":
             await store.bounced(tx, event.campaign, event.recipient)
         if event.kind == "soft":
             times = await store.count_soft(

@@ -19,9 +19,13 @@ WHERE d.campaign = $1 AND d.recipient = $2
 """
 
 SUPPRESS = """
-INSERT INTO campaigns.suppressions (customer_id, restaurant_id, why, at, campaign)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT (customer_id) DO NOTHING
+INSERT INTO campaigns.suppressions AS s (customer_id, restaurant_id, why, at, campaign)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (customer_id) DO UPDATE SET why = excluded.why
+WHERE s.why IN ('unsubscribed', 'by_hand') AND excluded.why IN ('bounced', 'complained')
+RETURNING xmax = 0
 """
+"""A reason that the person cannot take back takes the place of one that they can; that is no news to anybody."""
 
 LIFT = """
 DELETE FROM campaigns.suppressions WHERE customer_id = $1 AND why IN ('unsubscribed', 'by_hand') RETURNING why
@@ -116,7 +120,8 @@ async def suppress(
     tx: Transaction, customer_id: UUID, *, restaurant_id: UUID, why: str, at: datetime, campaign: int | None
 ) -> bool:
     """Write that somebody gets no campaigns any more; return False where that stands already."""
-    return await tx.execute(SUPPRESS, customer_id, restaurant_id, why, at, campaign) == 1
+    is_new: bool | None = await tx.fetch_value(SUPPRESS, customer_id, restaurant_id, why, at, campaign)
+    return bool(is_new)
 
 
 async def lift(tx: Transaction, customer_id: UUID) -> bool:

@@ -4,7 +4,7 @@ import base64
 from collections import OrderedDict
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import HttpMethod, Request, Response, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -22,6 +22,8 @@ AnyRequest = Request[Any, Any, Any]
 
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 NEVER_KEPT = {"Cache-Control": "no-store, private", "X-Robots-Tag": "noindex"}
+LOOKED_AT = [HttpMethod.GET, HttpMethod.HEAD]
+"""Who checks links asks with HEAD, and gets the answer that a reader gets; it counts as nothing."""
 MOST_LINKS = 4_096
 """Links that a process remembers."""
 
@@ -39,14 +41,14 @@ class HitPages:
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the handlers."""
         return [
-            get("/p/{name:str}", include_in_schema=False)(self.opened),
-            get("/c/{token:str}", include_in_schema=False)(self.clicked),
+            route("/p/{name:str}", http_method=LOOKED_AT, include_in_schema=False)(self.opened),
+            route("/c/{token:str}", http_method=LOOKED_AT, include_in_schema=False)(self.clicked),
         ]
 
     async def opened(self, request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         """Answer with a picture of one transparent point, whatever the token."""
         mark = self._marks.read_open(name.removesuffix(".gif"))
-        if mark is not None:
+        if mark is not None and request.method == "GET":
             self._hits.take(
                 MailOpened(
                     mail=f"{mark.campaign}:{mark.recipient}",
@@ -64,16 +66,17 @@ class HitPages:
         url = None if mark is None else await self._url(mark.campaign, mark.link)
         if mark is None or url is None:
             raise Refused("This link is none of ours, or was cut off.", kind="not_found", code="link-unknown")
-        self._hits.take(
-            LinkClicked(
-                mail=f"{mark.campaign}:{mark.recipient}",
-                campaign=mark.campaign,
-                recipient=mark.recipient,
-                at=self._clock.now(),
-                link=mark.link,
-                robot=_robot(request),
+        if request.method == "GET":
+            self._hits.take(
+                LinkClicked(
+                    mail=f"{mark.campaign}:{mark.recipient}",
+                    campaign=mark.campaign,
+                    recipient=mark.recipient,
+                    at=self._clock.now(),
+                    link=mark.link,
+                    robot=_robot(request),
+                )
             )
-        )
         return Redirect(url, status_code=302, headers=NEVER_KEPT)
 
     async def _url(self, campaign: int, link: int) -> str | None:
@@ -90,4 +93,4 @@ class HitPages:
 def _robot(request: AnyRequest) -> bool:
     headers = request.headers
     purpose = headers.get("sec-purpose") or headers.get("purpose") or headers.get("x-purpose") or ""
-    return is_robot(headers.get("user-agent", ""), method=request.method, purpose=purpose)
+    return is_robot(headers.get("user-agent", ""), purpose=purpose)

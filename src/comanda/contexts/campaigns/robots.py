@@ -16,15 +16,14 @@ PREFETCHES = re.compile(r"^Mozilla/5\.0$")
 """What Apple's mail privacy sends: it loads the pictures of every mail, read or not."""
 
 
-def is_robot(agent: str, *, method: str = "GET", purpose: str = "") -> bool:
+def is_robot(agent: str, *, purpose: str = "") -> bool:
     """Return whether a hit looks like a machine's.
 
     Args:
         agent: the User-Agent, empty where none was sent.
-        method: of the request; HEAD is no reader's.
         purpose: `Sec-Purpose`, `Purpose` or `X-Purpose`, where one was sent.
     """
-    if method == "HEAD" or "prefetch" in purpose.lower() or "preview" in purpose.lower():
+    if "prefetch" in purpose.lower() or "preview" in purpose.lower():
         return True
     if PERSONS.search(agent):
         return False

@@ -51,9 +51,10 @@ class Coupons:
         if kept is not None and now - kept[0] < FRESH_S:
             return kept[1]
         coupon = await store.find(self._database, restaurant_id, folded)
-        campaign = self._read_code(folded) if coupon is None else None
-        if campaign is not None:
-            coupon = await coupon_of(self._database, restaurant_id, folded, campaign)
+        own = self._read_code(folded) if coupon is None else None
+        if own is not None:
+            campaign, spelling = own
+            coupon = await coupon_of(self._database, restaurant_id, spelling, campaign)
         self._kept[key] = (now, coupon)
         self._kept.move_to_end(key)
         if len(self._kept) > MAX_KEPT:

@@ -13,8 +13,11 @@ from comanda.contracts.promotions import Coupon
 from comanda.engine.database import Database, Record, Transaction
 from comanda.engine.lanes import Consumer, consumer
 
-ReadCode = Callable[[str], int | None]
-"""Returns the campaign that a recipient's code is of; None for every other code."""
+ReadCode = Callable[[str], tuple[int, str] | None]
+"""Returns the campaign that a recipient's code is of, and the code in its one spelling; None for every other code.
+
+People leave hyphens out and take O for 0: all spellings are one coupon, which is good once.
+"""
 
 KEEP = """
 INSERT INTO promotions.offers (campaign, restaurant_id, kind, value, item_id, minimum, ends_at)
