@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from comanda.cli.command import Data, begin
+from comanda.cli.customer_data import erase, export
 from comanda.cli.lanes import opened
 from comanda.contexts.catalog.reader import Restaurants
 from comanda.contexts.customers.importing import local
@@ -33,13 +34,17 @@ from comanda.settings import Settings
 Slug = Annotated[str, typer.Option("--restaurant", metavar="SLUG", help="Whose customers they are.")]
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+app.command("export")(export)
+app.command("erase")(erase)
 
 
 @app.callback()
 def customers() -> None:
-    """Import customers from a file.
+    """Import customers from a file; export or erase one.
 
     Example: comanda customers import list.csv --restaurant demo
+
+    Example: comanda customers export ann@example.com --out ann.json
     """
 
 

@@ -27,7 +27,7 @@ MOST_KNOWN_ATTRIBUTES = 4_096
 """Different sets of attributes whose verdict by the restaurant's schema is remembered."""
 
 
-class Line(msgspec.Struct):
+class Line(msgspec.Struct, gc=False):
     """A customer as a line of the file has them; what is empty was not said.
 
     Attributes:
@@ -217,9 +217,13 @@ class Cleaner:
 
     def _take_attributes(self, line: Line, fields: list[str], problems: list[Problem]) -> None:
         names = self._layout.names
-        written = {names[number]: fields[number] for number in self._attributes if fields[number].strip()}
-        taken = {name: _typed(tidy(value, MOST_ATTRIBUTE), self._types.get(name)) for name, value in written.items()}
+        taken: dict[str, Any] = {}
+        for number in self._attributes:
+            if value := tidy(fields[number], MOST_ATTRIBUTE):
+                name = names[number]
+                taken[name] = _typed(value, self._types[name]) if name in self._types else value
         if taken and self._around.schema:
+            written = {names[number]: fields[number] for number in self._attributes}
             for name, text in self._verdict(taken):
                 taken.pop(name, None)
                 number = names.index(name) if name in names else None
@@ -280,7 +284,7 @@ def _types(schema: Mapping[str, object]) -> dict[str, str]:
     return {name: str(one["type"]) for name, one in properties.items() if isinstance(one, dict) and "type" in one}
 
 
-def _typed(value: str, kind: str | None) -> Any:
+def _typed(value: str, kind: str) -> Any:
     """Return a value as the schema's type, where it can be one: a file knows texts only."""
     try:
         if kind == "integer":

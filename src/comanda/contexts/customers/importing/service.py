@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 
-from comanda.contexts.customers.consents import note_consents
 from comanda.contexts.customers.importing import store
 from comanda.contexts.customers.importing.chunks import Chunk, ChunkReader
 from comanda.contexts.customers.importing.cleaning import MOST_NAME, Cleaner, Surroundings
@@ -20,7 +19,7 @@ from comanda.contexts.customers.importing.layout import Layout, Preview
 from comanda.contexts.customers.importing.reader import Place
 from comanda.contexts.customers.importing.store import ImportRow
 from comanda.contexts.customers.importing.words import tidy
-from comanda.contexts.customers.importing.writing import Counts, notes, writes
+from comanda.contexts.customers.importing.writing import Counts, writes
 from comanda.contracts.attributes import part_of
 from comanda.contracts.catalog import RestaurantReader
 from comanda.contracts.customers import MOST_IN_ONE, CustomersChanged, ImportDue
@@ -240,7 +239,8 @@ class Imports:
             made = writes(left, known)
             overtaken = await store.write(tx, row.restaurant_id, row.created_at, made)
             done = [one for one in made if not one.is_new or one.id not in overtaken]
-            await note_consents(tx, notes(done, row.restaurant_id, f"import {row.id}"))
+            if any(one.change for one in made):
+                await store.note_consents(tx, row.restaurant_id, f"import {row.id}", overtaken)
             changed += [one.id for one in done]
             for line in left:
                 before = known.get(line.email)

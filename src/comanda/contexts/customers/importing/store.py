@@ -1,6 +1,6 @@
 """The SQL of imports: the cursor, what is written with it, and what pages show."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -40,15 +40,25 @@ FROM import_lines l WHERE c.id = l.id AND NOT l.is_new
 """
 
 MAKE = """
-INSERT INTO customers.customers (
-    id, restaurant_id, email, name, phone, timezone, attributes, marketing_consent_at, marketing_consent_source,
-    imported_at
+WITH made AS (
+    INSERT INTO customers.customers (
+        id, restaurant_id, email, name, phone, timezone, attributes, marketing_consent_at, marketing_consent_source,
+        imported_at
+    )
+    SELECT id, $2, email, name, phone, timezone, attributes,
+        CASE WHEN change = 'given' THEN consent_at END, CASE WHEN change = 'given' THEN consent_source END, $1
+    FROM import_lines WHERE is_new ON CONFLICT DO NOTHING RETURNING id
 )
-SELECT id, $2, email, name, phone, timezone, attributes,
-    CASE WHEN change = 'given' THEN consent_at END, CASE WHEN change = 'given' THEN consent_source END, $1
-FROM import_lines WHERE is_new ON CONFLICT DO NOTHING RETURNING id
+SELECT id FROM import_lines WHERE is_new AND id NOT IN (SELECT id FROM made)
 """
-"""No key is named, as in `customers.store.INSERT_CUSTOMER`, and for its reason."""
+"""Returns those that were not made, for they are few. No key is named, as in `customers.store.INSERT_CUSTOMER`, and for
+its reason."""
+
+CONSENT = """
+INSERT INTO customers.consents (customer_id, restaurant_id, at, what, source, detail)
+SELECT id, $1, consent_at, change, consent_source, $2 FROM import_lines
+WHERE change IS NOT NULL AND NOT (is_new AND id = ANY($3::uuid[]))
+"""
 
 
 class ImportRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,10 +158,17 @@ async def write(tx: Transaction, restaurant_id: UUID, begun_at: datetime, made: 
     await tx.connection.copy_records_to_table("import_lines", records=made, columns=Write._fields)
     if not all(one.is_new for one in made):
         await tx.execute(RENEW, begun_at)
-    new = {one.id for one in made if one.is_new}
-    if new:
-        new.difference_update(row["id"] for row in await tx.fetch(MAKE, begun_at, restaurant_id))
-    return new
+    if not any(one.is_new for one in made):
+        return set()
+    return {row["id"] for row in await tx.fetch(MAKE, begun_at, restaurant_id)}
+
+
+async def note_consents(tx: Transaction, restaurant_id: UUID, detail: str, overtaken: Collection[UUID]) -> None:
+    """Note the consents that change by what `write` has just written; `overtaken` is what it returned.
+
+    From the table that COPY has filled, so that they need not travel a second time. `detail` names the import.
+    """
+    await tx.execute(CONSENT, restaurant_id, detail, list(overtaken))
 
 
 async def make_room(tx: Transaction) -> None:

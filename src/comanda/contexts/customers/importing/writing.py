@@ -12,7 +12,6 @@ from uuid import UUID
 
 import msgspec
 
-from comanda.contexts.customers.consents import ConsentNote
 from comanda.contexts.customers.importing.cleaning import Line
 
 Change = Literal["given", "withdrawn"]
@@ -100,15 +99,6 @@ def change(line: Line, before: KnownCustomer | None) -> Change | None:
     if before.consent_at is not None and line.consent_at >= before.consent_at:
         return "withdrawn"
     return None
-
-
-def notes(made: Iterable[Write], restaurant_id: UUID, detail: str) -> list[ConsentNote]:
-    """Return the notes of the consents that change; `detail` names the import."""
-    return [
-        ConsentNote(one.id, restaurant_id, one.consent_at, one.change, one.consent_source, detail)
-        for one in made
-        if one.change is not None and one.consent_at is not None
-    ]
 
 
 def storable(attributes: dict[str, Any]) -> str:
