@@ -8,11 +8,20 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from comanda.mail.pipeline import Server
 from comanda.mail.posting import PostOffice
 from tests.fakes.pipelined_smtp import PipelinedSmtp
 from tests.fakes.sending import serving
 
 ROUNDS, EACH = 20, 3000
+
+NOBODY = Server(host="127.0.0.1", port=9, tls="none")
+"""For an office that only asks."""
+
+
+def logs(folder: Path) -> list[Path]:
+    """Return the files of records."""
+    return list(folder.glob("*.log"))
 
 
 async def killed(server: PipelinedSmtp, folder: Path, first: int, after: int, *, guard: bool = False) -> str:
@@ -24,7 +33,7 @@ async def killed(server: PipelinedSmtp, folder: Path, first: int, after: int, *,
     )
     assert process.stdout is not None
     journal, guard_pid = (await process.stdout.readline()).decode().split()
-    while len(server.taken) < after:
+    while len(server.taken) < after:  # noqa: ASYNC110 - another process's doing
         await asyncio.sleep(0)
     if guard:
         os.kill(int(guard_pid), signal.SIGKILL)
@@ -46,8 +55,8 @@ async def account(server: PipelinedSmtp, office: PostOffice, journal: str, first
 
 async def test_twenty_kills(tmp_path: Path) -> None:
     """Nothing is uncertain, what is said to be accepted was, and what is said to be unsent was not."""
-    chance = random.Random(4)
-    office = PostOffice(None, tmp_path, guarded=False)  # type: ignore[arg-type]
+    chance = random.Random(4)  # noqa: S311 - seeded
+    office = PostOffice(NOBODY, tmp_path, guarded=False)
     async with serving(PipelinedSmtp()) as server:
         for n in range(ROUNDS):
             journal = await killed(server, tmp_path, n * EACH, len(server.taken) + chance.randrange(1, 1500))
@@ -55,12 +64,12 @@ async def test_twenty_kills(tmp_path: Path) -> None:
             assert kinds["uncertain"] == 0
             assert kinds["accepted"]
             await office.forget(journal)
-    assert list(tmp_path.glob("*.log")) == []
+    assert logs(tmp_path) == []
 
 
 async def test_guard_killed_too(tmp_path: Path) -> None:
     """At most one mail of each connection is uncertain: without the guard the loss is seen, and counted."""
-    office = PostOffice(None, tmp_path, guarded=False, guard_s=1)  # type: ignore[arg-type]
+    office = PostOffice(NOBODY, tmp_path, guarded=False, guard_s=1)
     uncertain = 0
     async with serving(PipelinedSmtp()) as server:
         for n in range(5):

@@ -8,6 +8,7 @@ Sending is one system call when the kernel has room.
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -96,10 +97,9 @@ class Wire(asyncio.Transport):
         self._last = self.progress
         self.detach()
         # Others may hold duplicates of the socket: closing ours would not end the connection.
-        try:
+        # A connection that was reset cannot be shut down, and need not be.
+        with contextlib.suppress(OSError):
             self.socket.shutdown(how)
-        except OSError:
-            pass  # It was reset.
         self.socket.close()
 
     def _look(self) -> None:

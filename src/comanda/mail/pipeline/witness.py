@@ -1,6 +1,6 @@
 """Who writes down what went out and what came in, so that it outlives the process."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from comanda.mail.pipeline.outgoing import Outgoing
 
@@ -8,7 +8,7 @@ from comanda.mail.pipeline.outgoing import Outgoing
 class Witness(Protocol):
     """Writes down one connection. What it was told counts once `keep` has returned."""
 
-    def begun(self, mail: Outgoing[object], answer_at: int, end_at: int) -> None:
+    def begun(self, mail: Outgoing[Any], answer_at: int, end_at: int) -> None:
         """The end of a mail is about to be written.
 
         Args:

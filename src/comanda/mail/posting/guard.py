@@ -1,8 +1,9 @@
 """The guard: a small process that outlives its worker and hears the answers that the worker did not live to hear.
 
-It holds a duplicate of each connection of the worker's and does nothing with it while the worker lives. When the worker
-has died (its end of the socket pair is closed), the guard waits for the answer to the mail that was in flight on each,
-writes it into its own file of the journal, and ends. It needs the standard library only, and of that as little as can be.
+It holds a duplicate of each connection of the worker's and does nothing with it while the worker lives. When the
+worker has died (its end of the socket pair is closed), the guard waits for the answer to the mail that was in flight
+on each, writes it into its own file of the journal, and ends. It needs the standard library only, and of that as
+little as can be.
 """
 
 import os
@@ -27,7 +28,8 @@ def main(pair: int, folder: str, journal: str, patience_s: float) -> None:
 
     Args:
         pair: handle of our end of the socket pair.
-        folder, journal: where the records are.
+        folder: where the records are.
+        journal: whose records.
         patience_s: the longest wait for answers.
     """
     held: dict[int, socket.socket] = {}
@@ -43,57 +45,83 @@ def main(pair: int, folder: str, journal: str, patience_s: float) -> None:
             held[number] = socket.socket(fileno=handles[0])
         elif number in held:
             held.pop(number).close()
-    _bring_in(held, Path(folder), journal, patience_s)
+    hearing = _Hearing(held, Path(folder), journal)
+    hearing.begin()
+    hearing.bring_in(patience_s)
 
 
-def _bring_in(held: dict[int, socket.socket], folder: Path, journal: str, patience_s: float) -> None:
-    """Wait for the answers that are missing, and write them down."""
-    last: dict[int, Begun] = {}
-    incoming = {number: Incoming() for number in held}
-    for file in files.logs(folder, journal):
-        for kind, connection, body in records(file.read_bytes()):
-            if kind == BEGUN and connection in held:
-                last[connection] = read_begun(body)
-                incoming[connection].forget_before(last[connection].answer_at)
-            elif kind == HEARD and connection in held:
-                incoming[connection].add(*read_offset(body))
-    out = os.open(files.path(folder, journal, "guard.log"), os.O_RDWR | os.O_CLOEXEC)
-    written = 0
-    end = time.monotonic() + patience_s  # noqa: TID251 - this process has nothing of Comanda's but its records
-    poll = select.poll()
-    waiting: dict[int, int] = {}
-    at: dict[int, int] = {}
-    for number, connection in held.items():
-        mail = last.get(number)
-        how_far = progress(connection)
-        if mail is None or incoming[number].reply(mail.answer_at) is not None:
-            continue
-        if mail.end_at > how_far.handed:
-            # Its end never left this machine, and what is missing will never follow.
-            written += os.pwrite(out, closed(number, how_far.handed), written)
-            continue
-        # The worker wrote down each chunk before it took it, so that what is unread begins at or before our end.
-        at[number] = min(how_far.received - how_far.unread, incoming[number].end)
-        if how_far.state == CLOSED and not how_far.unread:
-            continue
-        connection.setblocking(False)
-        waiting[connection.fileno()] = number
-        poll.register(connection, select.POLLIN)
-    while waiting and (left := end - time.monotonic()) > 0:  # noqa: TID251 - as above
-        for handle, _ in poll.poll(left * 1000):
-            number = waiting[handle]
-            data = _read(held[number])
-            if data:
-                written += os.pwrite(out, heard(number, at[number], data), written)
-                incoming[number].add(at[number], data)
-                at[number] += len(data)
-            elif data is not None:
-                how_far = progress(held[number])
-                most = how_far.acknowledged if how_far.finished else how_far.handed
-                written += os.pwrite(out, closed(number, most), written)
-            if data == b"" or incoming[number].reply(last[number].answer_at) is not None:
-                poll.unregister(handle)
-                del waiting[handle]
+class _Hearing:
+    """What is still to be heard of the connections of a dead worker."""
+
+    def __init__(self, held: dict[int, socket.socket], folder: Path, journal: str) -> None:
+        self._held = held
+        self._last: dict[int, Begun] = {}
+        self._incoming = {number: Incoming() for number in held}
+        self._at: dict[int, int] = {}
+        self._waiting: dict[int, int] = {}
+        self._poll = select.poll()
+        for file in files.logs(folder, journal):
+            for kind, number, body in records(file.read_bytes()):
+                self._read_record(kind, number, body)
+        self._out = os.open(files.path(folder, journal, "guard.log"), os.O_RDWR | os.O_CLOEXEC)
+        self._written = 0
+
+    def begin(self) -> None:
+        """Find out which answers are missing and may still come."""
+        for number, connection in self._held.items():
+            mail = self._last.get(number)
+            if mail is None or self._answered(number):
+                continue
+            how_far = progress(connection)
+            if mail.end_at > how_far.handed:
+                # Its end never left this machine, and what is missing will never follow.
+                self._write(closed(number, how_far.handed))
+                continue
+            # The worker wrote down each chunk before it took it, so that what is unread begins at or before our end.
+            self._at[number] = min(how_far.received - how_far.unread, self._incoming[number].end)
+            if how_far.state == CLOSED and not how_far.unread:
+                continue
+            connection.setblocking(False)
+            self._waiting[connection.fileno()] = number
+            self._poll.register(connection, select.POLLIN)
+
+    def bring_in(self, patience_s: float) -> None:
+        """Wait for the answers, and write them down."""
+        end = time.monotonic() + patience_s  # noqa: TID251 - this process has nothing of Comanda's but its records
+        while self._waiting and (left := end - time.monotonic()) > 0:  # noqa: TID251 - as above
+            for handle, _ in self._poll.poll(left * 1000):
+                if self._heard_all(self._waiting[handle]):
+                    self._poll.unregister(handle)
+                    del self._waiting[handle]
+
+    def _read_record(self, kind: int, number: int, body: bytes) -> None:
+        if number not in self._held:
+            return
+        if kind == BEGUN:
+            self._last[number] = read_begun(body)
+            self._incoming[number].forget_before(self._last[number].answer_at)
+        elif kind == HEARD:
+            self._incoming[number].add(*read_offset(body))
+
+    def _heard_all(self, number: int) -> bool:
+        """Take what came in; return whether nothing more need be waited for."""
+        data = _read(self._held[number])
+        if data is None:
+            return False
+        if not data:
+            how_far = progress(self._held[number])
+            self._write(closed(number, how_far.acknowledged if how_far.finished else how_far.handed))
+            return True
+        self._write(heard(number, self._at[number], data))
+        self._incoming[number].add(self._at[number], data)
+        self._at[number] += len(data)
+        return self._answered(number)
+
+    def _answered(self, number: int) -> bool:
+        return self._incoming[number].reply(self._last[number].answer_at) is not None
+
+    def _write(self, record: bytes) -> None:
+        self._written += os.pwrite(self._out, record, self._written)
 
 
 def _read(connection: socket.socket) -> bytes | None:

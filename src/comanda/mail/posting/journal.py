@@ -102,7 +102,7 @@ class Journal:
         """Let go of mails; remove the oldest files that are kept for none."""
         gone = set(keys)
         for _, kept in self._kept:
-            kept -= gone
+            kept.difference_update(gone)
         while len(self._kept) > 1 and not self._kept[0][1]:
             number, _ = self._kept.popleft()
             files.path(self.folder, self.name, f"{number}.log").unlink(missing_ok=True)

@@ -44,7 +44,7 @@ class Keeper:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with its:
             # A session of its own: what is sent to the worker's process group does not reach it.
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
                 (*COMMAND, str(its.fileno()), *self._arguments),
                 pass_fds=(its.fileno(), self._lock),
                 stdin=subprocess.DEVNULL,

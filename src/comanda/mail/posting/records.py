@@ -1,8 +1,8 @@
 """The records of a posting journal, and how they are cut from a file; the standard library only, for the guard's sake.
 
-A record is a header (kind, connection, length of the body, CRC-32 of all of it) and a body. Files are made at their full
-size and filled from the front, so that a full disk is met before a mail is begun: a zero where a kind should be, or a
-record whose check fails, is the end.
+A record is a header (kind, connection, length of the body, CRC-32 of all of it) and a body. Files are made at their
+full size and filled from the front, so that a full disk is met before a mail is begun: a zero where a kind should be,
+or a record whose check fails, is the end.
 """
 
 import struct
