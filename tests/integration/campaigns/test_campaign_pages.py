@@ -145,3 +145,13 @@ async def test_two_authors_lose_nothing(browser: Browser, desk: Desk) -> None:
     page = await browser.post(edit, data=typed | {"name": "Mine", "action": "save"})
     assert (page.status_code, fields_of(page.text)["name"]) == (409, "Mine")
     assert (await desk.campaigns.one(RESTAURANT, number)).name == "Summer"
+
+
+async def test_a_fault_at_the_review_is_no_conflict_afterwards(browser: Browser, desk: Desk) -> None:
+    """What was saved before the review found a gap can be saved again; nobody else has changed it."""
+    number = (await desk.campaign(address="")).number
+    edit = f"{LIST}/{number}/edit"
+    page = await browser.post(edit, data=fields_of((await browser.get(edit)).text) | {"action": "review"})
+    assert (page.status_code, 'id="document.address-error"' in page.text) == (422, True)
+    page = await browser.post(edit, data=fields_of(page.text) | {"document.address": "Here 1", "action": "review"})
+    assert "3 people get it now" in words(page.text)

@@ -39,7 +39,8 @@ FRAME_HEADERS = {
 """A mail is shown with its styles and pictures; nothing in it runs, and nothing in it can be sent."""
 SHELL = (
     "<!doctype html><meta charset=utf-8><title>Preview</title><style>body{{margin:0;height:100vh;display:flex;"
-    "flex-direction:column;font:14px/1.4 system-ui,sans-serif;background:#fff;color:#222}}p{{margin:0;padding:10px 14px;"
+    "flex-direction:column;font:14px/1.4 system-ui,sans-serif;background:#fff;color:#222}}"
+    "p{{margin:0;padding:10px 14px;"
     "border-bottom:1px solid #ddd;overflow-wrap:anywhere}}iframe{{flex:1;border:0;width:100%}}</style>"
     '<p>{head}</p><iframe sandbox title="The mail" srcdoc="{mail}"></iframe>'
 )
@@ -71,7 +72,8 @@ class EditorPages:
         row = await self._campaigns.one(staff_member(request).restaurant_id, number)
         if row.state not in {"draft", "scheduled"}:
             return Redirect(f"/staff/campaigns/{number}", status_code=303)
-        return await self._page(row, typed_of(row, await self._compiler.scene(row.restaurant_id)))
+        typed = typed_of(row, await self._compiler.scene(row.restaurant_id))
+        return await self._page(row, typed, version=row.version)
 
     async def act(self, request: AnyRequest, number: FromPath[int]) -> Template | Redirect:
         """Do what the pressed button says with what was typed; a refusal shows it again, with the faults."""
@@ -79,40 +81,38 @@ class EditorPages:
         row = await self._campaigns.one(staff_member(request).restaurant_id, number)
         typed, version, action = typed_in(form), form.integer("version"), form.one("action", "save")
         if action.partition(":")[0] in MOVES:
-            return await self._page(row, typed, form=form, at=act(typed, action), told="Not saved yet.")
+            at = act(typed, action)
+            return await self._page(row, typed, version=version, form=form, at=at, told="Not saved yet.")
         try:
-            return await self._done(request, row, typed, version, form)
+            if action == "unschedule":
+                await self._campaigns.unschedule(row.restaurant_id, row.number)
+                return Redirect(request.url.path, status_code=303)
+            draft = draft_of(typed, row, await self._compiler.scene(row.restaurant_id))
+            row = await self._campaigns.edit(row.restaurant_id, row.number, draft, version=version)
+            version = row.version
+            return await self._done(row, typed, form)
         except Refused as error:
             if error.kind not in {"invalid", "conflict"}:
                 raise
-            return await self._page(row, typed, form=form, error=error)
+            return await self._page(row, typed, version=version, form=form, error=error)
 
-    async def _done(
-        self, request: AnyRequest, row: CampaignRow, typed: Typed, version: int, form: Form
-    ) -> Template | Redirect:
-        restaurant_id, action = row.restaurant_id, form.one("action", "save")
-        if action == "unschedule":
-            await self._campaigns.unschedule(restaurant_id, row.number)
-            return Redirect(request.url.path, status_code=303)
-        scene = await self._compiler.scene(restaurant_id)
-        row = await self._campaigns.edit(restaurant_id, row.number, draft_of(typed, row, scene), version=version)
+    async def _done(self, row: CampaignRow, typed: Typed, form: Form) -> Template:
+        action = form.one("action", "save")
         if action == "test":
             to = form.one("test_to").replace(",", " ").split()
             try:
                 tried = await self._previews.send_test(row, to, position=max(0, form.integer("position", 1) - 1))
             except Refused as error:
-                told = Refused(
-                    error.message, kind="invalid", code=error.code, fields=[FieldError("test_to", error.message)]
-                )
-                return await self._page(row, typed, form=form, error=told)
+                raise refused([FieldError("test_to", error.message)]) from error
             words = (f"{each.email}: {'sent' if each.accepted else each.answer}" for each in tried)
-            return await self._page(row, typed, form=form, told="; ".join(words))
+            return await self._page(row, typed, version=row.version, form=form, told="; ".join(words))
         if action == "review":
             at = self._when(form)
             ready = await self._campaigns.ready(row)
-            context = {"row": row, "people": ready.people, "when": form.one("when"), "at": at, "zone": scene.timezone}
+            zone = await self._compiler.zone(row.restaurant_id)
+            context = {"row": row, "people": ready.people, "when": form.one("when"), "at": at, "zone": zone}
             return Template("campaigns/campaign_start.html", context=context)
-        return await self._page(row, typed, told="Saved.")
+        return await self._page(row, typed, version=row.version, told="Saved.")
 
     async def start(self, request: AnyRequest, number: FromPath[int]) -> Template | Redirect:
         """Start or schedule the campaign in the version that was looked at."""
@@ -121,7 +121,7 @@ class EditorPages:
         try:
             if row.version != form.integer("version"):
                 message = "Somebody else has changed this campaign meanwhile. Please look at it again."
-                raise Refused(message, kind="conflict", code="campaign-changed")
+                raise Refused(message, kind="conflict", code="campaign-changed")  # noqa: TRY301 - told as all others are
             at = self._when(form)
             if at is None:
                 await self._campaigns.start(row.restaurant_id, number)
@@ -132,7 +132,7 @@ class EditorPages:
             if error.kind not in {"invalid", "conflict"} or row.state not in {"draft", "scheduled"}:
                 raise
             typed = typed_of(row, await self._compiler.scene(row.restaurant_id))
-            return await self._page(row, typed, form=form, error=error)
+            return await self._page(row, typed, version=row.version, form=form, error=error)
         return Redirect(f"/staff/campaigns/{number}", status_code=303)
 
     async def preview(self, request: AnyRequest, number: FromPath[int]) -> Response[str]:
@@ -171,6 +171,7 @@ class EditorPages:
         row: CampaignRow,
         typed: Typed,
         *,
+        version: int,
         form: Form | None = None,
         error: Refused | None = None,
         told: str = "",
@@ -181,8 +182,7 @@ class EditorPages:
         context = WORDS | {
             "row": row,
             "typed": typed,
-            "version": form.one("version") if error or told == "Not saved yet." else row.version,
-            "fresh_version": row.version,
+            "version": error.members.get("version", version) if error else version,
             "conflict": error is not None and error.kind == "conflict",
             "message": error.message if error else "",
             "errors": {fault.path: fault.message for fault in error.fields} if error else {},
@@ -190,7 +190,7 @@ class EditorPages:
             "look_at": at,
             "audiences": await audience_names(self._database, row.restaurant_id),
             "dishes": scene.dishes,
-            "free_dishes": [("", "–"), *((id_, dish.name) for id_, dish in scene.dishes.items())],
+            "free_dishes": [("", "None"), *((id_, dish.name) for id_, dish in scene.dishes.items())],
             "timezone": scene.timezone,
             "currency": scene.currency,
             "kinds": NAMES,

@@ -9,10 +9,7 @@ from comanda.contexts.campaigns.document import MOST_BLOCKS, MOST_SUBJECTS, Bloc
 from comanda.contexts.campaigns.editor_form import Typed, every_place
 
 NEW: dict[str, dict[str, Any]] = {
-    kind.__struct_config__.tag: {
-        field: default
-        for field, default in zip(kind.__struct_fields__[::-1], kind.__struct_defaults__[::-1], strict=False)
-    }
+    kind.__struct_config__.tag: dict(zip(kind.__struct_fields__[::-1], kind.__struct_defaults__[::-1], strict=False))
     for kind in get_args(Block)
 }
 """A new block of each kind: its fields' own defaults."""
@@ -33,7 +30,7 @@ NAMES = {
 MOVES = frozenset({"add", "up", "down", "remove"})
 
 
-def act(typed: Typed, action: str) -> str:
+def act(typed: Typed, action: str) -> str:  # noqa: PLR0911 - one for each thing that cannot be done
     """Do it, and return the place of what is to be looked at next: empty where nothing was to be done."""
     verb, _, rest = action.partition(":")
     path, _, kind = rest.partition(":")
