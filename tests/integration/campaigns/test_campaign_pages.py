@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,63 @@ async def test_only_marketers_see_them(browser: Browser) -> None:
     """A cook is refused; another restaurant's owner sees none of these."""
     browser.cookies.set(SESSION_COOKIE, "cook")
     assert (await browser.get(LIST)).status_code == 403
+
+
+def fields_of(html: str) -> dict[str, str]:
+    """Return what stands in the fields of a page that a browser would send: without lists and unticked boxes."""
+    found = {}
+    for tag in re.findall(r"<input[^>]+>", html):
+        at = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
+        if at.get("type") not in {"radio", "checkbox"} or " checked" in tag:
+            found[at["name"]] = unescape(at.get("value", ""))
+    for name, value in re.findall(r'<textarea[^>]*name="([^"]+)"[^>]*>\n(.*?)</textarea>', html, re.DOTALL):
+        found[name] = unescape(value)
+    for name, options in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', html, re.DOTALL):
+        chosen = re.findall(r'value="([^"]*)" selected', options)
+        found[name] = chosen[0] if chosen else ""
+    return found
+
+
+async def test_a_campaign_is_written_and_started_without_scripts(browser: Browser, desk: Desk) -> None:
+    """Add a block, see its fault at its field with nothing lost, save, preview, review, start, pause."""
+    number = (await desk.campaign()).number
+    edit = f"{LIST}/{number}/edit"
+    page = await browser.get(edit)
+    assert "frame-src 'self'" in page.headers["content-security-policy"]
+    page = await browser.post(edit, data=fields_of(page.text) | {"action": "add:blocks:button"})
+    typed = fields_of(page.text) | {"document.blocks.3.text": "Go", "document.blocks.3.link": "javascript:x"}
+    page = await browser.post(edit, data=typed | {"action": "save"})
+    assert (page.status_code, 'id="document.blocks.3.link-error"' in page.text) == (422, True)
+    assert fields_of(page.text)["document.blocks.3.link"] == "javascript:x"
+    good = fields_of(page.text) | {"document.blocks.3.link": "https://eat.example/", "name": "Late summer"}
+    shown = await browser.post(f"{LIST}/{number}/preview", data=good | {"position": "1"})
+    assert "Ada, summer is here" in shown.text
+    assert "sandbox" in shown.headers["content-security-policy"]
+    page = await browser.post(edit, data=good | {"action": "review"})
+    assert "3 people get it now" in words(page.text)
+    page = await browser.post(f"{LIST}/{number}/start", data=fields_of(page.text))
+    assert "Being prepared" in page.text
+    page = await browser.post(f"{LIST}/{number}/steer", data=fields_of(page.text) | {"action": "pause"})
+    assert "Paused" in page.text
+    assert (await desk.campaigns.one(RESTAURANT, number)).name == "Late summer"
+
+
+async def test_two_authors_lose_nothing(browser: Browser, desk: Desk) -> None:
+    """The second to save is told, and what they typed still stands there."""
+    number = (await desk.campaign()).number
+    edit = f"{LIST}/{number}/edit"
+    typed = fields_of((await browser.get(edit)).text)
+    await desk.campaigns.edit(RESTAURANT, number, desk.draft(), version=1)
+    page = await browser.post(edit, data=typed | {"name": "Mine", "action": "save"})
+    assert (page.status_code, fields_of(page.text)["name"]) == (409, "Mine")
+    assert (await desk.campaigns.one(RESTAURANT, number)).name == "Summer"
+
+
+async def test_a_fault_at_the_review_is_no_conflict_afterwards(browser: Browser, desk: Desk) -> None:
+    """What was saved before the review found a gap can be saved again; nobody else has changed it."""
+    number = (await desk.campaign(address="")).number
+    edit = f"{LIST}/{number}/edit"
+    page = await browser.post(edit, data=fields_of((await browser.get(edit)).text) | {"action": "review"})
+    assert (page.status_code, 'id="document.address-error"' in page.text) == (422, True)
+    page = await browser.post(edit, data=fields_of(page.text) | {"document.address": "Here 1", "action": "review"})
+    assert "3 people get it now" in words(page.text)

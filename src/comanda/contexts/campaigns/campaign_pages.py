@@ -7,7 +7,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Template
 
+from comanda.contexts.campaigns.campaign_editor import EditorPages
 from comanda.contexts.campaigns.campaign_list import lines_of
+from comanda.contexts.campaigns.campaign_running import RunningPages
 from comanda.contexts.campaigns.campaign_words import WORDS
 from comanda.contexts.campaigns.campaigns import Campaigns
 from comanda.contexts.campaigns.compiling import CampaignCompiler
@@ -45,6 +47,8 @@ class CampaignPages:
         self._database = database
         self._campaigns = campaigns
         self._compiler = compiler
+        self._editor = EditorPages(database=database, campaigns=campaigns, compiler=compiler, previews=previews)
+        self._running = RunningPages(database=database, campaigns=campaigns, compiler=compiler, clock=clock)
 
     def routes(self) -> list[HTTPRouteHandler]:
         """Return the handlers."""
@@ -53,6 +57,8 @@ class CampaignPages:
             get(LIST, guards=guards, include_in_schema=False)(self.listed),
             post(LIST, guards=guards, include_in_schema=False, status_code=303)(self.new),
             post(f"{ONE}/copy", guards=guards, include_in_schema=False, status_code=303)(self.copy),
+            *self._editor.routes(),
+            *self._running.routes(),
         ]
 
     async def listed(self, request: AnyRequest, before: FromQuery[int] = 0) -> Template:
