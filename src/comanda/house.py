@@ -216,7 +216,7 @@ def _selling(
     ids: Ids,
 ) -> list[Module]:
     """Wire catalog, promotions and ordering, which share one database and its transactions."""
-    marks = _marks(settings)
+    marks = marks_of(settings)
 
     def read_code(code: str) -> tuple[int, str] | None:
         mark = marks.read_coupon(code)
@@ -262,7 +262,7 @@ def _for_campaigns(
         customers=StoredCustomers(database),
         courier=courier,
         office=posting_from_url(settings.campaigns_url or settings.mail_url, settings.data / "posting"),
-        marks=_marks(settings),
+        marks=marks_of(settings),
         signing=signing,
         files=files,
         public_url=settings.address,
@@ -274,6 +274,6 @@ def _for_campaigns(
     )
 
 
-def _marks(settings: Settings) -> Marks:
+def marks_of(settings: Settings) -> Marks:
     """Return what makes and reads the tokens of campaigns' mails."""
     return Marks([derived_secret(settings, "campaign marks").encode()])

@@ -36,6 +36,8 @@ class Box:
             self.helpers.append(self._child("sandbox", "sandbox"))
         if settings.mail_url == "mailbox:":
             self.helpers.append(self._child("mailbox", "mailbox"))
+        if settings.returns_url:
+            self.workers.append(self._child("returns", "returns"))
 
     @property
     def children(self) -> list[Child]:

@@ -140,8 +140,8 @@ def _converted(values: dict[str, Any], path: str, faults: list[FieldError]) -> B
             for side in ("left", "right")
         )
         return Columns(left=left, right=right)
-    block: Block | None = _converted_as(values, Block, path, faults)
-    return block
+    converted: Block | None = _converted_as(values, Block, path, faults)
+    return converted
 
 
 def _converted_as(values: dict[str, Any], kind: Any, path: str, faults: list[FieldError]) -> Any:

@@ -226,8 +226,8 @@ class Cleaner:
             written = {names[number]: fields[number] for number in self._attributes}
             for name, text in self._verdict(taken):
                 taken.pop(name, None)
-                number = names.index(name) if name in names else None
-                self._left_out(line, number, text, written.get(name, ""), problems)
+                place = names.index(name) if name in names else None
+                self._left_out(line, place, text, written.get(name, ""), problems)
         line.attributes = taken
 
     def _verdict(self, attributes: dict[str, Any]) -> list[tuple[str, str]]:
