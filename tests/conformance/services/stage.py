@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comanda.app import WorkerProcess, build_worker
+from comanda.contexts.campaigns.hands import Hands
+from comanda.contexts.campaigns.hits import Hits
+from comanda.contexts.campaigns.pacing import Pacing
+from comanda.contexts.campaigns.rates import limits_of
+from comanda.contexts.campaigns.settlement import Settling
+from comanda.contexts.campaigns.settler import Settler
 from comanda.contexts.ordering.intake import Intake
 from comanda.contexts.payments.sandbox.books import Books
 from comanda.contexts.payments.sandbox.delivery import Delivery
@@ -15,7 +21,7 @@ from comanda.engine.clock import SystemClock
 from comanda.engine.database import Database
 from comanda.engine.database.embedded import EmbeddedPostgres
 from comanda.engine.errors import ComandaError, Unavailable
-from comanda.engine.events import EventCatalogue, Waker
+from comanda.engine.events import EventCatalogue, EventLog, Waker
 from comanda.engine.files.local import LocalFileStore
 from comanda.engine.grouping import Grouping
 from comanda.engine.ids import RandomIds
@@ -43,6 +49,8 @@ from comanda.mail.mailbox.mailer import MailboxMailer
 from comanda.mail.mailbox.reception import Reception
 from comanda.mail.mailbox.record import Record
 from comanda.mail.mailbox.server import Mailbox
+from comanda.mail.pipeline import Server
+from comanda.mail.posting import PostOffice
 from comanda.mail.returns.listener import ReturnsListener
 from comanda.mail.returns.marks import Marks
 from comanda.mail.smtp import SmtpMailer, SmtpServer
@@ -132,6 +140,10 @@ def _kafka(stage: Stage) -> KafkaTransport:
     return KafkaTransport(address, database=stage.database, clock=stage.clock, data_dir=stage.folder)
 
 
+def _office(stage: Stage) -> PostOffice:
+    return PostOffice(Server(host="127.0.0.1", port=9, tls="none"), stage.folder / "posting")
+
+
 SERVICES: Mapping[type, Factory] = {
     Loop: lambda _: Loop("test", _wait),
     Database: lambda stage: Database(stage.database.url),
@@ -168,6 +180,17 @@ SERVICES: Mapping[type, Factory] = {
     Record: lambda stage: Record(stage.folder / "record.sqlite", clock=stage.clock),
     Reception: lambda stage: Reception(
         Record(stage.folder / "received.sqlite", clock=stage.clock), host="127.0.0.1", port=0
+    ),
+    PostOffice: _office,
+    Hits: lambda stage: Hits(stage.database, EventLog(Waker(stage.database))),
+    Pacing: lambda stage: Pacing(stage.database, limits_of("all=10"), stage.clock),
+    Settler: lambda stage: Settler(
+        database=stage.database,
+        settling=Settling(log=EventLog(Waker(stage.database)), clock=stage.clock, ids=stage.ids),
+        office=_office(stage),
+        hands=Hands(stage.clock),
+        clock=stage.clock,
+        lost_after_s=60.0,
     ),
     ReturnsListener: lambda _: ReturnsListener(
         host="127.0.0.1", port=0, marks=Marks([b"a key of the tests"]), take=_handle
