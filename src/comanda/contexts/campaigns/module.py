@@ -61,7 +61,10 @@ from comanda.web.access import StaffLink
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-LINKS = (StaffLink(path="/staff/audiences", title="Audiences", purpose="Whom campaigns go to", roles=("marketer",)),)
+LINKS = (
+    LINK,
+    StaffLink(path="/staff/audiences", title="Audiences", purpose="Whom campaigns go to", roles=("marketer",)),
+)
 
 BY_TOPIC = (ledger_model, feedback_model)
 """Whose tables stand in the metadata too, once they are imported."""
