@@ -18,7 +18,7 @@ from comanda.contexts.campaigns.audience_pages import AudiencePages
 from comanda.contexts.campaigns.audience_reader import StoredAudiences
 from comanda.contexts.campaigns.audiences import Audiences
 from comanda.contexts.campaigns.campaign_api import CampaignApi
-from comanda.contexts.campaigns.campaign_pages import CampaignPages
+from comanda.contexts.campaigns.campaign_pages import LINK, CampaignPages
 from comanda.contexts.campaigns.campaign_parts import CampaignParts
 from comanda.contexts.campaigns.campaign_store import CampaignRow
 from comanda.contexts.campaigns.campaigns import Campaigns
