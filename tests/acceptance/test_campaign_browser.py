@@ -57,7 +57,7 @@ def write_and_send(page: Page, box: RunningBox, subject: str) -> None:
     preview = page.frame_locator("iframe").first
     expect(preview.locator("body")).to_contain_text(subject)
     page.get_by_role("button", name="Review and send").click()
-    page.get_by_role("button", name=re.compile("^Send")).click()
+    page.get_by_role("button", name="Yes, send it").click()
     page.wait_for_url(re.compile(r"/staff/campaigns/\d+$"))
     until(lambda: "Finished" in _shown_again(page), what="the campaign to be finished")
     del box
