@@ -74,6 +74,8 @@ class ComposedCampaign:
             )
             for subject in rendered.document.subjects
         ]
+        texts = (rendered.text, rendered.html, *rendered.document.subjects)
+        self._fields = frozenset(field.name for text in texts for field in fields_in(text))
         self.sender_key = sender.address.email
 
     def envelope_sender(self, to: Recipient) -> str:
@@ -87,6 +89,7 @@ class ComposedCampaign:
             to,
             restaurant=scene.restaurant,
             locale=scene.locale,
+            only=self._fields,
         )
         values |= self.own_values(to.number)
         template = self._templates[min(to.variant, len(self._templates) - 1)]

@@ -7,7 +7,7 @@ A field has a name and, behind a bar, what stands there where nothing is known o
 import difflib
 import html
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -151,21 +151,32 @@ def fill_html(text: str, values: Mapping[str, str]) -> str:
 
 
 def values_of(
-    reader: Reader, *, restaurant: str, coupon_code: str = "", locale: str = DEFAULT_LOCALE
+    reader: Reader,
+    *,
+    restaurant: str,
+    coupon_code: str = "",
+    locale: str = DEFAULT_LOCALE,
+    only: Container[str] | None = None,
 ) -> dict[str, str]:
-    """Return what the fields say for one recipient; on one line each, without marks that turn what follows around."""
+    """Return what the fields say for one recipient; on one line each, without marks that turn what follows around.
+
+    `only` names the fields that are asked for; those that cost much, the date and attributes, are left out otherwise.
+    """
     name = one_line(reader.name)
     values = {
         "first_name": name.partition(" ")[0],
         "name": name,
         "email": one_line(reader.email),
         "orders": str(reader.orders),
-        "last_order": "" if reader.last_order_at is None else format_date(reader.last_order_at, "long", locale=locale),
         "restaurant": one_line(restaurant),
         "coupon_code": coupon_code,
     }
+    if only is None or "last_order" in only:
+        at = reader.last_order_at
+        values["last_order"] = "" if at is None else format_date(at, "long", locale=locale)
     for key, value in reader.attributes.items():
-        values[ATTRIBUTE + key] = one_line(_words(value))
+        if only is None or ATTRIBUTE + key in only:
+            values[ATTRIBUTE + key] = one_line(_words(value))
     return values
 
 
