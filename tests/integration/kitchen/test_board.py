@@ -66,7 +66,7 @@ async def browser(module: Module) -> AsyncIterator[Browser]:
 
 async def deliver(module: Module, database: Database, *events: OrderPaid | OrderEnded) -> None:
     """Hand events to the kitchen's consumer, each in a transaction of its own."""
-    (consumer,) = module.consumers
+    consumer = next(each for each in module.consumers if each.name == "kitchen.tickets")
     assert consumer.handle is not None
     for event in events:
         async with database.transaction() as tx:
