@@ -15,7 +15,7 @@ COMMANDS = {
     "work": "Run one worker.",
     "migrate": "Bring the database to the present shape.",
     "seed": "Fill an empty database with the demo restaurant.",
-    "customers": "Import customers from a file.",
+    "customers": "Import customers from a file, export and erase one.",
     "campaign": "Write campaigns, start and stop them, and watch them go out.",
     "returns": "Take bounces and complaints about campaigns.",
     "lanes": "Show the lanes at work, and steer them.",
