@@ -18,12 +18,13 @@ from comanda.engine.database.embedded import EmbeddedPostgres
 from comanda.engine.errors import ComandaError
 from comanda.engine.ids import RandomIds
 from comanda.engine.service import Service
+from comanda.mail.posting import PostOffice
 from comanda.processes.nursery import Nursery
 from tests.conformance.services.stage import SERVICES, Factory, Stage
 
 ROUNDS = 50
 HEAVY_ROUNDS = 4
-HEAVY = {EmbeddedPostgres, Nursery}
+HEAVY = {EmbeddedPostgres, Nursery, PostOffice}
 """Services that start a process of a second or so: fewer rounds."""
 
 TICKS = (1, 2, 3, 5, 8, 13, 34)

@@ -1,6 +1,8 @@
 """The files of the journals in a folder: names, locks and contents; the standard library only, for the guard's sake.
 
 `ID.owner` is locked by the process, `ID.guard` by the process and its guard; the system unlocks them when they die.
+`ID.owner` holds the boot of the machine in which the journal was written: nothing here is synced, so that of the
+records of another boot the last ones may be missing.
 `ID.N.log` are the records, in the order of N. The last one, `ID.guard.log`, is the guard's own: made at its full size
 when the journal begins, so that the guard needs no room on a full disk.
 """
@@ -10,6 +12,9 @@ import os
 from pathlib import Path
 
 OWNER, GUARD = "owner", "guard"
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Another one each time that the machine starts (random(4))."""
 
 
 def path(folder: Path, journal: str, what: str) -> Path:
@@ -45,6 +50,19 @@ def lock(folder: Path, journal: str, what: str) -> int:
     handle = os.open(path(folder, journal, what), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
     return handle
+
+
+def mark_boot(owner: int) -> None:
+    """Write into the owner's file, by its handle, that the journal is of this boot."""
+    os.pwrite(owner, BOOT_ID.read_bytes(), 0)
+
+
+def of_this_boot(folder: Path, journal: str) -> bool:
+    """Return whether a journal was certainly written since the machine started, so that no record of it is missing."""
+    try:
+        return path(folder, journal, OWNER).read_bytes() == BOOT_ID.read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def room(file: Path, size: int) -> int:

@@ -6,11 +6,15 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
+import structlog
+
 from comanda.mail.pipeline import Outcome, Outgoing
 from comanda.mail.posting import files
 from comanda.mail.posting.post import Key
 from comanda.mail.posting.records import Begun, begun, heard, told
 from comanda.mail.posting.words import written
+
+log = structlog.get_logger(__name__)
 
 SEGMENT = 16 * 1024 * 1024
 """Octets of one file."""
@@ -50,13 +54,16 @@ class Journal:
     def open(self) -> None:
         """Make the files and lock them. Raises `OSError` when the disk has no room."""
         self._locks = [files.lock(self.folder, self.name, each) for each in (files.OWNER, files.GUARD)]
+        files.mark_boot(self._locks[0])
         os.close(files.room(files.path(self.folder, self.name, "guard.log"), GUARD_ROOM))
         self._roll()
 
     def close(self) -> None:
         """Unlock; the files go as well if nothing in them is needed any more."""
         if self._handle is not None:
-            self.keep()
+            # On a full disk what could not be kept is lost either way; the locks must not stay.
+            with contextlib.suppress(OSError):
+                self.keep()
             os.close(self._handle)
             self._handle = None
         if self._locks and not any(keys for _, keys in self._kept):
@@ -68,8 +75,12 @@ class Journal:
     def begun(self, connection: int, mail: Outgoing[Key], answer_at: int, end_at: int) -> None:
         """Note that a mail is about to go out. Raises `OSError` when there is no room for it."""
         if self._at + len(self._buffer) > self._size - self._reserve:
-            self.keep()
-            self._roll()
+            try:
+                self.keep()
+                self._roll()
+            except OSError as error:
+                log.error("posting journal has no room; no mail is begun", folder=str(self.folder), error=str(error))  # noqa: TRY400 - the disk, not the code
+                raise
         self._kept[-1][1].add(mail.key)
         self._buffer += begun(connection, Begun(*mail.key, answer_at, end_at))
 
@@ -80,8 +91,8 @@ class Journal:
     def told(self, key: Key, outcome: Outcome) -> None:
         """Note a fate that no answer to the mail's content stands for."""
         if self._at + len(self._buffer) > self._size - self._reserve:
-            self.keep()
             with contextlib.suppress(OSError):
+                self.keep()
                 self._roll()
         self._kept[-1][1].add(key)
         self._buffer += told(*key, written(outcome))

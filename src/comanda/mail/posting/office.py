@@ -86,6 +86,7 @@ class PostOffice:
         self._open = 0
         self._failing_since: float | None = None
         self._running = False
+        self._turn = asyncio.Lock()
 
     @property
     def guard_pid(self) -> int | None:
@@ -94,8 +95,17 @@ class PostOffice:
 
     async def start(self) -> None:
         """Open the journal and start the guard. Raises `OSError` when the disk has no room."""
-        if self._running:
-            return
+        async with self._turn:
+            if not self._running:
+                self._open_up()
+
+    async def stop(self) -> None:
+        """End all connections; mails that wait come back as unsent, those in flight as uncertain."""
+        self._running = False
+        async with self._turn:
+            await self._close_down()
+
+    def _open_up(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self.machine = _machine(self._folder)
         if self.server.tls != "none":
@@ -110,9 +120,7 @@ class PostOffice:
             raise
         self._running = True
 
-    async def stop(self) -> None:
-        """End all connections; mails that wait come back as unsent, those in flight as uncertain."""
-        self._running = False
+    async def _close_down(self) -> None:
         tasks, self._tasks = self._tasks, set()
         for task in tasks:
             task.cancel()
@@ -144,6 +152,8 @@ class PostOffice:
 
     async def fates(self, journal_id: str, keys: Iterable[Key]) -> Mapping[Key, Outcome] | Absent:
         """Return what became of mails that the process of a journal had claimed; may wait for its guard."""
+        if not files.path(self._folder, journal_id, files.OWNER).exists():
+            return Absent.UNKNOWN
         if journal_id == self.journal_id:
             wanted = list(keys)
             while any(key in self._in_hand for key in wanted):
@@ -151,8 +161,6 @@ class PostOffice:
             with contextlib.suppress(OSError):
                 self._journal.keep()
             return await asyncio.to_thread(recovery.fates, self._folder, journal_id, wanted)
-        if not files.path(self._folder, journal_id, files.OWNER).exists():
-            return Absent.UNKNOWN
         end = self._clock.monotonic() + self._guard_s + 1
         while files.locked(self._folder, journal_id, files.GUARD):
             if files.locked(self._folder, journal_id, files.OWNER):

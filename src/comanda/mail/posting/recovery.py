@@ -25,6 +25,10 @@ from comanda.mail.posting.words import read
 NEVER_BEGUN = Outcome("unsent", "The process ended before the mail's turn came.")
 CUT_SHORT = Outcome("unsent", "The process died before the mail's end had left.")
 NO_ANSWER = Outcome("uncertain", "The process died, and the answer to the mail was not heard.")
+MACHINE_DIED = Outcome("uncertain", "The machine has started anew, and the journal's last records may be missing.")
+
+DECIDED = frozenset({"accepted", "refused_for_good"})
+"""Kinds that no later record changes: such a mail is not posted again."""
 
 
 def fates(folder: Path, journal: str, keys: Iterable[Key]) -> Mapping[Key, Outcome]:
@@ -51,6 +55,10 @@ def fates(folder: Path, journal: str, keys: Iterable[Key]) -> Mapping[Key, Outco
             elif kind not in {BEGUN, HEARD, CLOSED}:
                 campaign, recipient, text = read_told(body)
                 found[campaign, recipient] = read(text)
+    if not files.of_this_boot(folder, journal):
+        # A mail that was unsent, or refused for now, may have been begun again by a record that is lost.
+        found = {key: each for key, each in found.items() if each.kind in DECIDED}
+        return {key: found.get(key, MACHINE_DIED) for key in wanted}
     return {key: found.get(key, NEVER_BEGUN) for key in wanted}
 
 
