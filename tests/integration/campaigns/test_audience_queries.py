@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from comanda.contexts.campaigns.condition_sql import compiled
@@ -128,6 +128,24 @@ PERSON = st.builds(
 )
 
 
+NEVER_ORDERED = JudgedPerson(
+    id=UUID(int=9),
+    domain="example.org",
+    zone="",
+    name="",
+    phone="",
+    consent_at=START,
+    unsubscribed_at=None,
+    suppressed=False,
+    attributes={},
+    orders=(),
+    marks=(),
+)
+HAS_ORDERED = NEVER_ORDERED._replace(
+    id=UUID(int=10), orders=(OrderMade(placed_at=START, fulfilment="delivery", total=1000, refunded=0),)
+)
+
+
 async def found(database: Database, conditions: Conditions) -> tuple[set[UUID], set[UUID]]:
     """Return whom PostgreSQL finds: those to mail, and those of whom the conditions hold."""
     query = compiled(conditions, now=NOW, first_parameter=2)
@@ -138,6 +156,10 @@ async def found(database: Database, conditions: Conditions) -> tuple[set[UUID], 
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(
+    people=[NEVER_ORDERED, HAS_ORDERED],
+    asked=[Conditions(of=(OrderedTimes(how=how, count=0, days=1),)) for how in ("at_least", "at_most", "exactly")],
+)
 @given(people=st.lists(PERSON, max_size=8, unique_by=lambda person: person.id), asked=st.lists(CONDITIONS, max_size=4))
 async def test_postgresql_finds_whom_python_finds(
     database: Database, people: list[JudgedPerson], asked: list[Conditions]

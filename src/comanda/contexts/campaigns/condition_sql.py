@@ -138,6 +138,9 @@ class _Compiler:
             limits.append(f"o.total > {self._parameter(condition.total_over, 'bigint')}")
         orders = f"(SELECT count(*) FROM campaigns.people_orders o WHERE {' AND '.join(limits)})"
         recent = f"coalesce(p.last_order_at >= {since}, false)"
+        if condition.how == "at_least" and not condition.count:
+            # Everybody has that many, whoever has never ordered too.
+            return f"{orders} >= {count}"
         if condition.how == "at_most" or not condition.count:
             # At most, or exactly none.
             return f"(p.orders <= {count} OR NOT {recent} OR {orders} <= {count})"
